@@ -1,0 +1,307 @@
+//! What travels.
+//!
+//! A publisher builds a [`NewEvent`]; the hub's sequencer gives it an [`EventId`] and a time and
+//! makes it an [`Event`]. Both consist of parts that can only be built valid, so nobody later has
+//! to remember to check. What an event looks like on the wire is [`dialect`]'s business.
+
+/// Event to bytes, for each family of clients.
+pub mod dialect;
+
+/// Bytes to events: the client's side of the wire.
+pub mod parser;
+
+/// Which events a stream wants.
+pub mod subscription;
+
+/// Whom an event is for.
+pub mod topic;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use self::dialect::{Dialect, Frame};
+use self::topic::Topic;
+
+/// An event with its place in the one order: what history keeps and streams carry.
+#[derive(Debug)]
+pub struct Event {
+    /// Its place in the order.
+    pub id: EventId,
+    /// When it was published: milliseconds since 1970-01-01 UTC.
+    pub time_ms: u64,
+    /// What the publisher said.
+    pub body: NewEvent,
+    /// The encoded forms, each made when the first stream of its dialect needs it.
+    frames: [OnceLock<Frame>; Dialect::COUNT],
+}
+
+impl Event {
+    /// Gives `body` its place in the order.
+    pub fn new(id: EventId, time_ms: u64, body: NewEvent) -> Self {
+        Self { id, time_ms, body, frames: std::array::from_fn(|_| OnceLock::new()) }
+    }
+
+    /// The event's bytes in `dialect`, encoded on first use and shared by all streams from then on.
+    pub fn frame(&self, dialect: Dialect) -> &Frame {
+        self.frames[dialect as usize].get_or_init(|| dialect.encode(self))
+    }
+
+    /// What the event weighs in a history or a queue, in bytes.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.body.data.as_str().len() * 2
+    }
+}
+
+/// An event as its publisher made it: valid, but not yet in any order.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Whom it is for.
+    pub target: Topic,
+    /// The event type.
+    pub name: EventName,
+    /// What it says.
+    pub data: EventData,
+    /// If set, subscriptions are matched against this type instead of `name`: seed 004's
+    /// `subscription_filter`.
+    pub matched_as: Option<EventName>,
+    /// Of several events with one key that wait in a slow client's queue, only the newest matters.
+    pub key: Option<EventKey>,
+    /// The last word about its subject: never conflated away.
+    pub terminal: bool,
+}
+
+impl NewEvent {
+    /// An event without a key that is not terminal.
+    ///
+    /// ```
+    /// use tidings::event::{EventData, EventName, NewEvent, topic::Topic};
+    ///
+    /// let data = EventData::encode(&serde_json::json!({"message": "Hello"}), 1024)?;
+    /// let event = NewEvent::new(Topic::events(), "system".parse()?, data);
+    /// assert_eq!(event.data.as_str(), r#"{"message":"Hello"}"#);
+    /// # Ok::<(), tidings::event::InvalidEvent>(())
+    /// ```
+    pub fn new(target: Topic, name: EventName, data: EventData) -> Self {
+        Self { target, name, data, matched_as: None, key: None, terminal: false }
+    }
+
+    /// The type that subscriptions are matched against.
+    pub fn matched_name(&self) -> &EventName {
+        self.matched_as.as_ref().unwrap_or(&self.name)
+    }
+}
+
+/// Why something could not become part of an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEvent {
+    /// The type has a character that is not allowed, or is too long or empty.
+    #[error(
+        "an event type starts with a letter and has at most 64 of A-Z a-z 0-9 _ . : -, not {0:?}"
+    )]
+    Name(String),
+    /// A session, user, job, queue … id has a character that is not allowed, or is too long or empty.
+    #[error("an id has 1 to 128 of A-Z a-z 0-9 _ . : @ -, not {0:?}")]
+    Identifier(String),
+    /// An event id does not look like `1700000000000-0`.
+    #[error("an event id looks like 1700000000000-0, not {0:?}")]
+    Id(String),
+    /// The data is not JSON.
+    #[error("the data is not JSON: {0}")]
+    Data(String),
+    /// The data is larger than the limit (`max_event_bytes`).
+    #[error("the data is {actual_bytes} bytes encoded, the limit is {max_bytes}")]
+    TooLarge {
+        /// Its size.
+        actual_bytes: usize,
+        /// The limit in force.
+        max_bytes: usize,
+    },
+}
+
+/// Shortens what a peer sent to what an error message can hold.
+fn excerpt(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// An event's place in the one order: `<unix-ms>-<n>`, strictly increasing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EventId {
+    /// Wall-clock milliseconds when it was given, or the predecessor's if the clock stepped back.
+    pub ms: u64,
+    /// Counts the events of one millisecond.
+    pub n: u32,
+}
+
+impl EventId {
+    /// The id that follows this one when the wall clock shows `unix_ms`.
+    #[must_use]
+    pub fn next(self, unix_ms: u64) -> Self {
+        if unix_ms > self.ms {
+            Self { ms: unix_ms, n: 0 }
+        } else if let Some(n) = self.n.checked_add(1) {
+            Self { ms: self.ms, n }
+        } else {
+            Self { ms: self.ms + 1, n: 0 }
+        }
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.n)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = InvalidEvent;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEvent> {
+        // `u64::from_str` takes a leading plus sign; an id does not.
+        let number = |digits: &str| {
+            digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u64>().ok())
+        };
+        text.split_once('-')
+            .and_then(|(ms, n)| Some(Self { ms: number(ms)??, n: number(n)??.try_into().ok()? }))
+            .ok_or_else(|| InvalidEvent::Id(excerpt(text)))
+    }
+}
+
+impl Serialize for EventId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An event type: a letter, then at most 63 of `A-Z a-z 0-9 _ . : -`. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct EventName(Arc<str>);
+
+impl EventName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EventName {
+    type Err = InvalidEvent;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEvent> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.:-".contains(&b);
+        let valid = text.len() <= 64
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.bytes().all(allowed);
+        if valid { Ok(Self(text.into())) } else { Err(InvalidEvent::Name(excerpt(text))) }
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an event says: JSON text within the size limit. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventData(Arc<str>);
+
+impl EventData {
+    /// Takes JSON text as it is, so that numbers keep every digit the publisher wrote.
+    pub fn from_json(text: &str, max_bytes: usize) -> Result<Self, InvalidEvent> {
+        Self::check_size(text.len(), max_bytes)?;
+        serde_json::from_str::<&RawValue>(text).map_err(|e| InvalidEvent::Data(e.to_string()))?;
+        Ok(Self(text.into()))
+    }
+
+    /// Takes JSON that was already parsed without being interpreted.
+    pub fn from_raw(raw: &RawValue, max_bytes: usize) -> Result<Self, InvalidEvent> {
+        Self::check_size(raw.get().len(), max_bytes)?;
+        Ok(Self(raw.get().into()))
+    }
+
+    /// Encodes a value of our own.
+    pub fn encode(value: &impl Serialize, max_bytes: usize) -> Result<Self, InvalidEvent> {
+        let text = serde_json::to_string(value).map_err(|e| InvalidEvent::Data(e.to_string()))?;
+        Self::check_size(text.len(), max_bytes)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The JSON text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn check_size(actual_bytes: usize, max_bytes: usize) -> Result<(), InvalidEvent> {
+        if max_bytes != 0 && actual_bytes > max_bytes {
+            return Err(InvalidEvent::TooLarge { actual_bytes, max_bytes });
+        }
+        Ok(())
+    }
+}
+
+/// What an event is a newer word about: a job's progress, a queue's counts. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EventKey(Arc<str>);
+
+impl EventKey {
+    /// A key; any text will do, it never leaves the process.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_hold_what_the_wire_can_carry() {
+        for good in ["a", "summary_progress", "A.b:c-9", &"x".repeat(64)] {
+            assert!(good.parse::<EventName>().is_ok(), "{good}");
+        }
+        for bad in ["", "1a", "_a", "a b", "a\nb", "a\r", "é", "a\0", &"x".repeat(65)] {
+            assert!(bad.parse::<EventName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_read_back_as_they_were_written() {
+        let id = EventId { ms: 1_700_000_000_000, n: 42 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", "1", "1-", "-1", "+1-2", "1-+2", "1-2-3", "x-1", "1-4294967296", "1 -2"] {
+            assert!(bad.parse::<EventId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_increase_whatever_the_clock_does() {
+        let mut last = EventId::default();
+        for unix_ms in [5, 5, 6, 2, 0, 6, 7, 7] {
+            let next = last.next(unix_ms);
+            assert!(next > last, "{next} after {last}");
+            last = next;
+        }
+        assert!(EventId { ms: 1, n: u32::MAX }.next(1) > EventId { ms: 1, n: u32::MAX });
+    }
+
+    #[test]
+    fn data_is_json_within_the_limit() {
+        assert_eq!(
+            EventData::from_json("[1, 2]", 6).map(|d| d.as_str().to_owned()),
+            Ok("[1, 2]".into())
+        );
+        assert!(matches!(EventData::from_json("[1, 2]", 5), Err(InvalidEvent::TooLarge { .. })));
+        assert!(matches!(EventData::from_json("[1, ", 0), Err(InvalidEvent::Data(_))));
+        assert!(matches!(EventData::from_json("1 2", 0), Err(InvalidEvent::Data(_))));
+    }
+
+    #[test]
+    fn numbers_keep_every_digit() {
+        let text = "123456789012345678901234567890.10";
+        assert_eq!(EventData::from_json(text, 0).unwrap().as_str(), text);
+    }
+}

@@ -1,0 +1,93 @@
+//! Which events a stream wants: a set of topics and, if it is choosy, a set of event types.
+//!
+//! Matching is a pure function of the event and the subscription.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::topic::Topic;
+use super::{EventName, NewEvent};
+
+/// What one stream asked for and may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The audiences it belongs to.
+    pub topics: BTreeSet<Topic>,
+    /// The event types it wants of them.
+    pub names: NameFilter,
+}
+
+impl Subscription {
+    /// Whether an event belongs on the stream.
+    pub fn matches(&self, event: &NewEvent) -> bool {
+        self.topics.contains(&event.target) && self.names.allows(event.matched_name())
+    }
+}
+
+/// The event types a stream wants. Cheap to clone and to compare.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NameFilter {
+    /// Every type.
+    All,
+    /// Only these.
+    Only(Arc<BTreeSet<EventName>>),
+}
+
+impl NameFilter {
+    /// Only the named types.
+    pub fn only(names: impl IntoIterator<Item = EventName>) -> Self {
+        Self::Only(Arc::new(names.into_iter().collect()))
+    }
+
+    /// Whether events of this type pass.
+    pub fn allows(&self, name: &EventName) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventData;
+
+    fn event(target: Topic, name: &str, matched_as: Option<&str>) -> NewEvent {
+        let data = EventData::from_json("null", 0).unwrap();
+        let mut event = NewEvent::new(target, name.parse().unwrap(), data);
+        event.matched_as = matched_as.map(|name| name.parse().unwrap());
+        event
+    }
+
+    fn session(id: &str) -> Topic {
+        Topic::session(id.parse().unwrap())
+    }
+
+    fn check(event: &NewEvent, expected: bool) {
+        let names = NameFilter::only(["system".parse().unwrap()]);
+        let subscription = Subscription { topics: [Topic::events(), session("me")].into(), names };
+        assert_eq!(subscription.matches(event), expected, "{event:?}");
+    }
+
+    #[test]
+    fn topic_and_type_must_both_match() {
+        check(&event(Topic::events(), "system", None), true);
+        check(&event(session("me"), "system", None), true);
+        check(&event(session("you"), "system", None), false);
+        check(&event(Topic::events(), "test", None), false);
+    }
+
+    #[test]
+    fn an_event_can_be_matched_as_another_type() {
+        check(&event(Topic::events(), "test", Some("system")), true);
+        check(&event(Topic::events(), "system", Some("test")), false);
+    }
+
+    #[test]
+    fn an_event_never_crosses_a_project() {
+        let mut elsewhere = Topic::events();
+        elsewhere.project = "elsewhere".parse().unwrap();
+        check(&event(elsewhere, "system", None), false);
+    }
+}

@@ -1,0 +1,3 @@
+//! The `tidings` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Summaries of talks. (Being written.)

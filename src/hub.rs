@@ -1,23 +1,66 @@
-//! Who gets an event. (Being written.)
+//! Who gets an event: order, history, queues, dispatch.
+//!
+//! ```text
+//! publish ─▶ sequencer ─▶ history ─▶ inbox ─▶ shard ─▶ batch ─▶ outbox ─▶ sink
+//!            gives ids    keeps      waits    matches  encodes  writes or queues
+//! ```
+//!
+//! Deliberately absent: no protocol and no socket. A stream's bytes go through the small trait
+//! [`Sink`], so the whole engine is tested in memory, with a clock that is passed in.
 
+mod audience;
+mod batch;
+mod history;
+mod horizon;
+mod outbox;
+mod reaper;
+mod sequencer;
+mod shard;
+mod snapshot;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+pub use self::history::{Gap, GapReason, Replay};
+pub use self::outbox::{Sink, Writer};
+pub use self::snapshot::{Counts, HistorySnapshot, Rates, Snapshot};
+pub use self::stream::{EndReason, Profile, Resume, State, Stream};
+
+use self::outbox::{Bound, Outbox};
+use self::reaper::Watch;
+use self::sequencer::{Place, Sequencer};
+use self::shard::{Inbox, Shard};
+use self::snapshot::Totals;
+use self::stream::Seat;
+use crate::clock::Clock;
 use crate::event::{EventId, NewEvent};
 
 /// The hub's limits; `0` (or a zero duration) means off unless said otherwise.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Dispatcher threads, each with its share of the streams; at least 1.
+    /// Dispatcher threads, each with its share of the streams; 1 to 64.
     pub shards: usize,
-    /// Events that may wait for a dispatcher before publishers are held back.
+    /// Events that may wait for one dispatcher before publishers are held back.
     pub inbox_events: usize,
-    /// How long a publisher is held back before it is told to come again.
+    /// Bytes that may wait for one dispatcher before publishers are held back.
+    pub inbox_bytes: usize,
+    /// How long a publisher is held back before it is told to come again; zero: not at all.
     pub publish_wait: Duration,
     /// Events that may wait for one slow stream.
     pub outbox_events: usize,
     /// Bytes that may wait for one slow stream.
     pub outbox_bytes: usize,
-    /// How long an event stays in the history.
+    /// How long an event stays in the history; zero: nothing is kept.
     pub history_age: Duration,
     /// How many events the history holds.
     pub history_events: usize,
@@ -38,6 +81,7 @@ impl Default for Limits {
         Self {
             shards: 2,
             inbox_events: 16_384,
+            inbox_bytes: 64 << 20,
             publish_wait: Duration::from_secs(1),
             outbox_events: 4_096,
             outbox_bytes: 4 << 20,
@@ -52,6 +96,9 @@ impl Default for Limits {
     }
 }
 
+/// The most dispatchers there can be: an event's reach is a set of 64 bits.
+pub const MAX_SHARDS: usize = 64;
+
 /// What a publisher is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
@@ -61,7 +108,7 @@ pub struct Receipt {
     pub matched: usize,
 }
 
-/// Why an event was not taken.
+/// Why an event or a stream was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The dispatchers are behind; the same event is welcome a moment later.
@@ -70,15 +117,244 @@ pub enum Refused {
     /// The hub is stopping.
     #[error("the server is stopping")]
     Stopping,
+    /// The kernel watches no more descriptors for us.
+    #[error("the server is out of resources; try again in a moment")]
+    Exhausted,
 }
 
-/// Holds the streams and delivers events to them. Cheap to clone.
+/// Holds the streams and delivers events to them. Cheap to clone; stops when told to, or when the
+/// last clone is dropped.
 #[derive(Debug, Clone)]
-pub struct Hub;
+pub struct Hub(Arc<Shared>);
+
+/// What all threads of the hub share.
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    sequencer: Arc<Sequencer>,
+    totals: Arc<Totals>,
+    watch: Arc<Watch>,
+    streams: Mutex<Streams>,
+    next_number: AtomicU64,
+    stopped: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The open streams, in the order of joining.
+#[derive(Debug, Default)]
+struct Streams {
+    by_number: BTreeMap<u64, Arc<Stream>>,
+}
+
+/// A stream that has joined. Dropping it makes the stream leave.
+#[derive(Debug)]
+pub struct Joined {
+    /// Serves the stream.
+    pub writer: Writer,
+    /// What the client is owed from before.
+    pub replay: Replay,
+    /// The newest event at the moment of joining: what the client has after the replay.
+    pub after: EventId,
+    hub: Arc<Shared>,
+}
 
 impl Hub {
-    /// Takes an event; returns without waiting for any stream.
-    pub fn publish(&self, _event: NewEvent) -> Result<Receipt, Refused> {
-        Err(Refused::Stopping)
+    /// Starts a hub: its dispatchers and its reaper.
+    pub fn start(limits: Limits, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let totals = Arc::new(Totals::default());
+        let shards = limits.shards.clamp(1, MAX_SHARDS);
+        let (inboxes, messages): (Vec<_>, Vec<_>) =
+            (0..shards).map(|_| Inbox::new(&limits)).unzip();
+        let sequencer = Arc::new(Sequencer::new(&limits, clock.clone(), inboxes.clone()));
+        let mut threads = Vec::new();
+        for (number, (inbox, messages)) in inboxes.into_iter().zip(messages).enumerate() {
+            let shard = Shard::new(inbox, messages, clock.clone(), totals.clone());
+            let sequencer = sequencer.clone();
+            let run = move || shard.run(|| sequencer.made_room());
+            threads.push(spawn(format!("dispatch-{number}"), run)?);
+        }
+        let watch = Arc::new(Watch::new()?);
+        let shared = Arc::new(Shared {
+            limits,
+            clock,
+            sequencer,
+            totals,
+            watch: watch.clone(),
+            streams: Mutex::default(),
+            next_number: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            threads: Mutex::new(threads),
+        });
+        let hub = Arc::downgrade(&shared);
+        let reaper = spawn("reaper".to_owned(), move || reaper::run(&watch, &hub))?;
+        shared.threads.lock().push(reaper);
+        Ok(Self(shared))
     }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Takes an event. Returns without waiting for any stream.
+    pub fn publish(&self, event: NewEvent) -> Result<Receipt, Refused> {
+        let receipt = self.0.sequencer.publish(event);
+        let counter =
+            if receipt.is_ok() { &self.0.totals.published } else { &self.0.totals.refused };
+        counter.fetch_add(1, Ordering::Relaxed);
+        receipt
+    }
+
+    /// Takes a stream whose bytes go to `sink`. Its client gets [`Joined::replay`], then what
+    /// [`Joined::writer`] brings.
+    pub fn join(&self, profile: Profile, sink: Arc<dyn Sink>) -> Result<Joined, Refused> {
+        let hub = &self.0;
+        let bound = Bound { events: hub.limits.outbox_events, bytes: hub.limits.outbox_bytes };
+        let (outbox, queue) = Outbox::new(sink, bound);
+        let stream = Arc::new(Stream::new(hub.seat(), profile, outbox));
+        // Known before it is watched: the kernel reports a hang-up only once.
+        hub.streams.lock().by_number.insert(stream.number, stream.clone());
+        let place = hub.admit(&stream).inspect_err(|_| hub.forget(&stream))?;
+        hub.note_joined(&stream, &place.replay);
+        let writer = Writer::new(stream, queue, hub.clock.clone(), &hub.limits);
+        Ok(Joined { writer, replay: place.replay, after: place.after, hub: hub.clone() })
+    }
+
+    /// The open streams, in the order of joining, after the one with this number.
+    pub fn streams_after(&self, number: Option<u64>) -> Vec<Arc<Stream>> {
+        let streams = self.0.streams.lock();
+        let from = number.map_or(0, |number| number + 1);
+        streams.by_number.range(from..).map(|(_, stream)| stream.clone()).collect()
+    }
+
+    /// An open stream by its public name.
+    pub fn stream(&self, id: Uuid) -> Option<Arc<Stream>> {
+        self.0.streams.lock().by_number.values().find(|stream| stream.id == id).cloned()
+    }
+
+    /// How many streams are open.
+    pub fn stream_count(&self) -> usize {
+        self.0.streams.lock().by_number.len()
+    }
+
+    /// The numbers of this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            streams: self.stream_count(),
+            waiting_events: self.0.sequencer.waiting_events(),
+            counts: self.0.totals.snapshot(),
+            history: self.0.sequencer.with_history(|history| HistorySnapshot {
+                events: history.len(),
+                bytes: history.bytes(),
+                oldest: history.oldest(),
+                newest: history.last(),
+            }),
+        }
+    }
+
+    /// Ends all streams. What was published before is delivered before.
+    pub fn end_all(&self, reason: EndReason) {
+        self.0.sequencer.end(self.streams_after(None), reason);
+    }
+
+    /// Takes nothing more, delivers what was taken, and joins the hub's threads.
+    pub fn stop(&self) {
+        self.0.stopped.store(true, Ordering::Release);
+        self.0.sequencer.stop();
+        self.0.watch.wake();
+        let threads = std::mem::take(&mut *self.0.threads.lock());
+        for thread in threads {
+            if thread.join().is_err() {
+                log::error!("a thread of the hub panicked");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn seat(&self) -> Seat {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let lifetime = self.limits.lifetime;
+        Seat {
+            number,
+            shard: (number % self.limits.shards.clamp(1, MAX_SHARDS) as u64) as usize,
+            now: self.clock.now(),
+            unix_ms: self.clock.unix_ms(),
+            // Streams that joined together must not all return together.
+            lifetime: lifetime.mul_f64(1.0 - fastrand::f64() / 10.0),
+        }
+    }
+
+    fn admit(&self, stream: &Arc<Stream>) -> Result<Place, Refused> {
+        self.watch.add(stream).map_err(|error| {
+            log::warn!("cannot watch a stream for hang-ups: {error}");
+            Refused::Exhausted
+        })?;
+        self.sequencer.join(stream)
+    }
+
+    /// Undoes what makes a stream known, whether it was admitted or not.
+    fn forget(&self, stream: &Stream) {
+        self.watch.remove(stream);
+        self.streams.lock().by_number.remove(&stream.number);
+    }
+
+    fn note_joined(&self, stream: &Stream, replay: &Replay) {
+        self.totals.opened.fetch_add(1, Ordering::Relaxed);
+        if stream.profile.resume != Resume::FromNow {
+            self.totals.resumed.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(gap) = replay.gap {
+            self.totals.note_gap(gap.reason);
+        }
+    }
+
+    fn leave(&self, stream: &Arc<Stream>) {
+        self.forget(stream);
+        self.sequencer.leave(stream);
+        self.totals.note_end(stream.end_reason().unwrap_or(EndReason::ClientGone));
+    }
+
+    fn stream_numbered(&self, number: u64) -> Option<Arc<Stream>> {
+        self.streams.lock().by_number.get(&number).cloned()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// The reaper's round: collects under the lock, ends outside of it.
+    fn sweep(&self) {
+        let now = self.clock.now();
+        let overdue: Vec<(Arc<Stream>, EndReason)> = {
+            let streams = self.streams.lock();
+            let reason = |stream: &Arc<Stream>| reaper::overdue(stream, now, self.limits.idle);
+            streams.by_number.values().filter_map(|s| Some((s.clone(), reason(s)?))).collect()
+        };
+        for (stream, reason) in overdue {
+            stream.end(reason);
+        }
+        self.sequencer.expire();
+        self.totals.sample(now);
+    }
+}
+
+impl Drop for Shared {
+    /// Lets the threads of a hub that was not stopped end by themselves.
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Release);
+        self.sequencer.stop();
+        self.watch.wake();
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        self.hub.leave(self.writer.stream());
+    }
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name).spawn(run)
 }

@@ -1,0 +1,128 @@
+//! The engine's invariants, over in-memory sinks. ARCHITECTURE.md lists them; each has a test here
+//! that can fail.
+
+mod memory;
+mod order;
+mod slowness;
+mod time;
+
+use std::sync::Arc;
+
+use self::memory::Memory;
+use super::*;
+use crate::clock::{ManualClock, SystemClock};
+use crate::event::dialect::{Dialect, Envelope};
+use crate::event::subscription::{NameFilter, Subscription};
+use crate::event::topic::Topic;
+use crate::event::{EventData, EventName};
+
+const HEARTBEAT: &[u8] = b"event: ping\ndata: keep-alive\n\n";
+
+/// A hub with these limits, on the system's clock.
+fn hub(limits: Limits) -> Hub {
+    Hub::start(limits, Arc::new(SystemClock)).unwrap()
+}
+
+fn name(text: &str) -> EventName {
+    text.parse().unwrap()
+}
+
+fn session(id: &str) -> Topic {
+    Topic::session(id.parse().unwrap())
+}
+
+fn event(target: &Topic, type_name: &str, data: usize) -> NewEvent {
+    NewEvent::new(target.clone(), name(type_name), EventData::encode(&data, 0).unwrap())
+}
+
+/// Someone who wants the named types (all, if none is named) of these topics.
+fn profile(topics: &[Topic], names: &[&str], resume: Resume) -> Profile {
+    let filter = if names.is_empty() {
+        NameFilter::All
+    } else {
+        NameFilter::only(names.iter().map(|n| name(n)))
+    };
+    Profile {
+        door: "test",
+        project: crate::event::topic::Identifier::default_project(),
+        session: None,
+        user: None,
+        address: None,
+        subscription: Subscription::new(topics.iter().cloned(), filter),
+        dialect: Dialect::Events,
+        envelope: Envelope::Bare,
+        resume,
+    }
+}
+
+/// Serves a stream on a thread of its own, as the server does: the replay, then whatever comes.
+fn serve(mut joined: Joined) -> std::thread::JoinHandle<EndReason> {
+    std::thread::spawn(move || {
+        let replay = std::mem::take(&mut joined.replay.events);
+        for event in replay {
+            if let Err(reason) =
+                joined.writer.write(event.frame(Dialect::Events).bytes(Envelope::Bare), 1)
+            {
+                return reason;
+            }
+        }
+        joined.writer.run(HEARTBEAT)
+    })
+}
+
+#[test]
+fn an_event_reaches_those_who_asked_for_it_and_may_see_it() {
+    let hub = hub(Limits::default());
+    let join = |topics: &[Topic], names: &[&str]| {
+        let sink = Memory::endless();
+        let thread =
+            serve(hub.join(profile(topics, names, Resume::FromNow), sink.clone()).unwrap());
+        (sink, thread)
+    };
+    let mine = join(&[Topic::events(), session("me")], &[]);
+    let choosy = join(&[Topic::events(), session("me")], &["b"]);
+    let yours = join(&[Topic::events(), session("you")], &[]);
+    let as_b = NewEvent { matched_as: Some(name("b")), ..event(&Topic::events(), "a", 3) };
+    let matched = [
+        event(&session("me"), "a", 1),
+        event(&Topic::events(), "b", 2),
+        as_b,
+        event(&session("no"), "a", 4),
+    ]
+    .map(|event| hub.publish(event).unwrap().matched);
+    assert_eq!(matched, [1, 3, 3, 0]);
+    hub.end_all(EndReason::Shutdown);
+    for ((sink, thread), expected) in
+        [(mine, vec!["1", "2", "3"]), (choosy, vec!["2", "3"]), (yours, vec!["2", "3"])]
+    {
+        assert_eq!(thread.join().unwrap(), EndReason::Shutdown);
+        assert_eq!(sink.data(), expected, "what was published before the end comes before it");
+    }
+    assert_eq!(hub.stream_count(), 0);
+    hub.stop();
+    assert_eq!(hub.publish(event(&Topic::events(), "a", 1)), Err(Refused::Stopping));
+}
+
+#[test]
+fn a_stream_that_leaves_is_not_counted_any_more() {
+    let hub = hub(Limits::default());
+    let joined =
+        hub.join(profile(&[session("me")], &["a"], Resume::FromNow), Memory::endless()).unwrap();
+    assert_eq!(hub.publish(event(&session("me"), "a", 1)).unwrap().matched, 1);
+    assert_eq!(hub.publish(event(&session("me"), "b", 1)).unwrap().matched, 0);
+    drop(joined);
+    assert_eq!(hub.publish(event(&session("me"), "a", 1)).unwrap().matched, 0);
+    let snapshot = hub.snapshot();
+    assert_eq!((snapshot.streams, snapshot.counts.opened, snapshot.history.events), (0, 1, 3));
+}
+
+#[test]
+fn a_poll_takes_events_instead_of_writing_them() {
+    let hub = hub(Limits::default());
+    let mut joined =
+        hub.join(profile(&[Topic::events()], &[], Resume::FromNow), Memory::endless()).unwrap();
+    assert!(joined.writer.take_events(Duration::ZERO).unwrap().is_empty());
+    let id = hub.publish(event(&Topic::events(), "a", 1)).unwrap().id;
+    let events = joined.writer.take_events(Duration::from_secs(60)).unwrap();
+    assert_eq!(events.iter().map(|event| event.id).collect::<Vec<_>>(), [id]);
+}

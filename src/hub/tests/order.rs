@@ -1,0 +1,210 @@
+//! Order, no gap, no repeat: whatever joins, leaves, lags and resumes at the same time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use parking_lot::Mutex;
+
+use super::*;
+
+/// Everything that was published, as the publishers were told: id, topic and type.
+type Published = Mutex<Vec<(EventId, usize, usize)>>;
+
+const TYPES: [&str; 3] = ["a", "b", "c"];
+const TOPICS: usize = 4;
+
+fn topic(number: usize) -> Topic {
+    if number == 0 { Topic::events() } else { session(&format!("s{number}")) }
+}
+
+/// A client as a browser is one: it takes what comes, loses its connection, and resumes with the id
+/// it had last.
+struct Client {
+    topics: Vec<usize>,
+    types: Vec<usize>,
+    /// It has everything that it asked for after this id …
+    first: Option<EventId>,
+    /// … up to this one.
+    last: Option<EventId>,
+    received: Vec<EventId>,
+    /// It was told that everything up to the second id may be missing after the first.
+    gaps: Vec<(EventId, EventId)>,
+    random: fastrand::Rng,
+}
+
+impl Client {
+    fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let topics = (0..TOPICS).filter(|_| random.bool()).collect();
+        let types = (0..TYPES.len()).filter(|_| random.bool()).collect();
+        Self {
+            topics,
+            types,
+            first: None,
+            last: None,
+            received: Vec::new(),
+            gaps: Vec::new(),
+            random,
+        }
+    }
+
+    fn profile(&self) -> Profile {
+        let topics: Vec<Topic> = self.topics.iter().map(|&number| topic(number)).collect();
+        let types: Vec<&str> = self.types.iter().map(|&number| TYPES[number]).collect();
+        profile(&topics, &types, self.last.map_or(Resume::FromNow, Resume::After))
+    }
+
+    /// One connection of random patience and speed; afterwards all it got is accounted for.
+    fn connect(&mut self, hub: &Hub, until: Option<EventId>) {
+        let sink = if self.random.bool() {
+            Memory::endless()
+        } else {
+            Memory::with_room(self.random.usize(0..2_000))
+        };
+        let joined = hub.join(self.profile(), sink.clone()).unwrap();
+        self.first.get_or_insert(joined.after);
+        if let Some(gap) = joined.replay.gap {
+            assert_eq!(gap.from, self.last);
+            self.gaps.push((self.last.unwrap(), gap.to));
+        }
+        let complete_from =
+            joined.replay.gap.map_or(self.last.unwrap_or(joined.after), |gap| gap.to);
+        let stream = joined.writer.stream().clone();
+        let thread = serve(joined);
+        match until {
+            Some(id) => {
+                sink.make_room(usize::MAX);
+                sink.wait_for_id(&id.to_string());
+            }
+            None => self.dawdle(&sink),
+        }
+        stream.end(EndReason::ClientGone);
+        thread.join().unwrap();
+        let ids: Vec<EventId> = sink.ids().iter().map(|id| id.parse().unwrap()).collect();
+        self.last = Some(ids.last().copied().unwrap_or(complete_from));
+        self.received.extend(ids);
+    }
+
+    fn dawdle(&mut self, sink: &Memory) {
+        for _ in 0..self.random.usize(0..30) {
+            sink.make_room(self.random.usize(0..500));
+            thread::yield_now();
+            if self.random.u8(..) < 8 {
+                sink.make_room(1 << 20);
+                thread::sleep(Duration::from_micros(self.random.u64(0..2_000)));
+            }
+        }
+    }
+
+    fn wants(&self, topic: usize, type_number: usize) -> bool {
+        self.topics.contains(&topic) && (self.types.is_empty() || self.types.contains(&type_number))
+    }
+
+    fn check(&self, published: &[(EventId, usize, usize)]) {
+        let (Some(first), Some(last)) = (self.first, self.last) else { return };
+        assert!(self.received.is_sorted_by(|a, b| a < b), "out of order or twice");
+        let told_of = |id: EventId| self.gaps.iter().any(|(from, to)| id > *from && id <= *to);
+        let owed = published
+            .iter()
+            .filter(|(id, topic, kind)| *id > first && *id <= last && self.wants(*topic, *kind));
+        let mut received = self.received.iter().peekable();
+        for (id, _, _) in owed {
+            if received.next_if_eq(&id).is_none() {
+                assert!(told_of(*id), "{id} is missing and no gap covers it");
+            }
+        }
+        assert_eq!(received.next(), None, "something came that was not asked for");
+    }
+}
+
+/// Publishers and clients on many threads; every client is checked against what was published.
+fn run(seed: u64, limits: Limits, expect_gaps: bool) {
+    let hub = hub(limits);
+    let published = Published::default();
+    let stop = AtomicBool::new(false);
+    let gaps = thread::scope(|scope| {
+        let publishers: Vec<_> = (0..3)
+            .map(|n| {
+                let (hub, published) = (&hub, &published);
+                scope.spawn(move || publish(hub, published, seed * 100 + n))
+            })
+            .collect();
+        let clients: Vec<_> = (0..12)
+            .map(|n| {
+                let (hub, published, stop) = (&hub, &published, &stop);
+                scope.spawn(move || {
+                    let mut client = Client::new(seed * 1_000 + n);
+                    while !stop.load(Ordering::Relaxed) {
+                        client.connect(hub, None);
+                    }
+                    let published = published.lock().clone();
+                    let newest =
+                        published.iter().rev().find(|(_, topic, kind)| client.wants(*topic, *kind));
+                    // A last connection that stays until the newest event for this client has come.
+                    if let Some((id, _, _)) =
+                        newest.filter(|(id, _, _)| client.last.is_some_and(|last| last < *id))
+                    {
+                        client.connect(hub, Some(*id));
+                        assert!(client.last >= Some(*id) || !client.gaps.is_empty());
+                    }
+                    client.check(&published);
+                    client.gaps.len()
+                })
+            })
+            .collect();
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+        published.lock().sort_unstable();
+        stop.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!(gaps > 0, expect_gaps, "{gaps} gaps");
+    hub.stop();
+}
+
+fn publish(hub: &Hub, published: &Published, seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    for n in 0..4_000 {
+        let (topic_number, kind) = (random.usize(0..TOPICS), random.usize(0..TYPES.len()));
+        // Some long ones, so that writes end in the middle of an event.
+        let mut event = event(&topic(topic_number), TYPES[kind], n);
+        if random.u8(..) < 16 {
+            event.data = EventData::encode(&"x".repeat(random.usize(0..3_000)), 0).unwrap();
+        }
+        let receipt = loop {
+            match hub.publish(event.clone()) {
+                Err(Refused::Busy) => thread::yield_now(),
+                outcome => break outcome.unwrap(),
+            }
+        };
+        published.lock().push((receipt.id, topic_number, kind));
+        if random.u8(..) < 4 {
+            thread::sleep(Duration::from_micros(random.u64(0..500)));
+        }
+    }
+}
+
+#[test]
+fn with_a_long_history_nothing_is_missed_or_repeated() {
+    for seed in 0..4 {
+        run(seed, Limits { shards: 1 + seed as usize % 3, ..Limits::default() }, false);
+    }
+}
+
+#[test]
+fn slow_streams_are_cut_and_resume_without_loss() {
+    let limits =
+        Limits { outbox_events: 16, outbox_bytes: 8_192, inbox_events: 64, ..Limits::default() };
+    for seed in 10..13 {
+        run(seed, limits.clone(), false);
+    }
+}
+
+#[test]
+fn with_a_short_history_every_loss_is_announced() {
+    let limits = Limits { history_events: 40, outbox_events: 64, ..Limits::default() };
+    for seed in 20..23 {
+        run(seed, limits.clone(), true);
+    }
+}

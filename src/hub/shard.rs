@@ -171,7 +171,9 @@ impl Shard {
                 }
                 Message::End(streams, reason) => {
                     self.deliver();
-                    streams.iter().for_each(|stream| stream.end(reason));
+                    for stream in streams {
+                        stream.end(reason);
+                    }
                 }
                 Message::Stop => {
                     self.deliver();

@@ -46,7 +46,9 @@ fn a_client_for_whom_too_much_waits_is_cut_and_resumes() {
         let thread = serve(
             hub.join(profile(&[Topic::events()], &[], Resume::FromNow), slow.clone()).unwrap(),
         );
-        let ids = events_of(&hub, MANY);
+        let mut ids = events_of(&hub, 1);
+        slow.wait_for(1);
+        ids.extend(events_of(&hub, MANY));
         assert_eq!(thread.join().unwrap(), EndReason::SlowConsumer);
         assert!(slow.is_closed());
         let had =

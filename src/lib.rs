@@ -3,24 +3,24 @@
 //! Back ends publish events; Tidings holds the browsers' connections and delivers each event to
 //! those who asked for it and may see it. The modules stand in the order an event passes them.
 
-/// The clock that every part is handed, so that tests decide what time it is.
+// The clock that every part is handed, so that tests decide what time it is.
 pub mod clock;
 
-/// What travels: events that can only be built valid, whom they are for, who wants them, how they
-/// look on the wire.
+// What travels: events that can only be built valid, whom they are for, who wants them, how they
+// look on the wire.
 pub mod event;
 
-/// Who puts events in: the one door into the hub, and the ways that lead to it.
+// Who puts events in: the one door into the hub, and the ways that lead to it.
 pub mod publish;
 
-/// Who gets them: order, history, queues, dispatch. Knows no HTTP and no TCP.
+// Who gets them: order, history, queues, dispatch. Knows no HTTP and no TCP.
 pub mod hub;
 
-/// How they leave: connections, HTTP, and one door for each family of clients.
+// How they leave: connections, HTTP, and one door for each family of clients.
 pub mod serve;
 
-/// How it is told what to do: flags, environment and file.
+// How it is told what to do: flags, environment and file.
 pub mod settings;
 
-/// How it is told to stop.
+// How it is told to stop.
 pub mod shutdown;

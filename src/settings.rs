@@ -1,1 +1,227 @@
-//! The settings. (Being written.)
+//! How the program is told what to do.
+//!
+//! Two steps: what was typed (flags, environment, file), and what it means: the small limits structs
+//! that each part defines for itself. Every setting is one entry of the table (`settings/table.rs`),
+//! with one name in three forms. Nobody else in the program reads the environment.
+
+mod command_line;
+mod environment;
+mod file;
+mod mistake;
+mod report;
+mod setting;
+mod table;
+mod typed;
+
+// What the machine allows, compared with what the settings ask for.
+pub mod machine;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+pub use self::mistake::Mistake;
+use self::typed::Given;
+pub use self::typed::Origin;
+use crate::{hub, publish, serve};
+
+/// What the program was told, and what to do with it.
+#[derive(Debug)]
+pub struct Reading {
+    /// What to do.
+    pub command: Command,
+    /// What is in force.
+    pub settings: Settings,
+    /// Where each setting that is not at its default came from, by its name.
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+impl Reading {
+    /// Where the value of the setting called `name` came from.
+    pub fn origin(&self, name: &str) -> &Origin {
+        self.origins.get(name).unwrap_or(&Origin::Default)
+    }
+}
+
+/// What the program is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Serve until told to stop.
+    Serve,
+    /// Print what is in force and from where.
+    CheckConfig,
+}
+
+/// What is in force.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Who is let in, if it was said.
+    pub auth: Option<Auth>,
+    /// Connections and HTTP.
+    pub serve: serve::Limits,
+    /// Streams, their queues and the history.
+    pub hub: hub::Limits,
+    /// What may be published.
+    pub publish: publish::Limits,
+    /// Whether summaries and their page are on.
+    pub summarizer: bool,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 5001).into(),
+            auth: None,
+            serve: serve::Limits::default(),
+            hub: hub::Limits::default(),
+            publish: publish::Limits::default(),
+            summarizer: true,
+            log: Log { filter: "info".into(), format: LogFormat::Text },
+        }
+    }
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Everyone who can reach the address.
+    Off,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Levels by module, in `env_logger`'s syntax.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object to a line.
+    Json,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// The command line asks for help or the version, or makes no sense; clap knows what to print.
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
+    /// Everything that is wrong, not only the first.
+    #[error("{}", sentences(.0))]
+    Mistakes(Vec<Mistake>),
+}
+
+impl Unread {
+    /// Says it, and returns the exit code: 0 for help and version, else 2.
+    pub fn tell(&self) -> u8 {
+        match self {
+            Self::CommandLine(clap) => {
+                // Nobody is left to hear that printing failed.
+                let _ = clap.print();
+                u8::try_from(clap.exit_code()).unwrap_or(2)
+            }
+            Self::Mistakes(_) => {
+                eprintln!("{self}");
+                2
+            }
+        }
+    }
+}
+
+fn sentences(mistakes: &[Mistake]) -> String {
+    let lines: Vec<_> = mistakes.iter().map(|mistake| format!("tidings: {mistake}")).collect();
+    lines.join("\n")
+}
+
+/// Reads what this process was given.
+pub fn read_process() -> Result<Reading, Unread> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let environment: Vec<_> = std::env::vars_os().collect();
+    read(&arguments, &environment, |path| std::fs::read_to_string(path))
+}
+
+/// Reads the arguments (the program's name first), the environment and, through `read_file`, the file
+/// that one of them names.
+pub fn read(
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+    read_file: impl FnOnce(&Path) -> io::Result<String>,
+) -> Result<Reading, Unread> {
+    let command_line = command_line::parse(arguments)?;
+    let config = command_line.config.or_else(|| environment::config(environment).map(Into::into));
+    // What is put later wins.
+    let mut typed = config.map(|path| given_by_file(path, read_file)).unwrap_or_default();
+    typed.extend(environment::given(environment));
+    typed.extend(command_line.given.into_iter().map(Ok));
+    let (settings, origins) = mean(typed).map_err(Unread::Mistakes)?;
+    Ok(Reading { command: command_line.command, settings, origins })
+}
+
+fn given_by_file(
+    path: PathBuf,
+    read_file: impl FnOnce(&Path) -> io::Result<String>,
+) -> Vec<Result<Given, Mistake>> {
+    match read_file(&path) {
+        Ok(text) => file::given(&path, &text),
+        Err(source) => vec![Err(Mistake::Unreadable { path, source })],
+    }
+}
+
+type Meaning = (Settings, BTreeMap<&'static str, Origin>);
+
+/// From what was typed, the weakest first, to what it means.
+fn mean(typed: Vec<Result<Given, Mistake>>) -> Result<Meaning, Vec<Mistake>> {
+    let mut settings = Settings::default();
+    let mut origins = BTreeMap::new();
+    let mut mistakes = Vec::new();
+    for given in typed {
+        match given.and_then(|given| put(given, &mut settings)) {
+            Ok((name, origin)) => drop(origins.insert(name, origin)),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    if mistakes.is_empty() {
+        mistakes.extend(contradictions(&settings));
+    }
+    if mistakes.is_empty() { Ok((settings, origins)) } else { Err(mistakes) }
+}
+
+fn put(given: Given, settings: &mut Settings) -> Result<(&'static str, Origin), Mistake> {
+    let Given { setting, raw, origin } = given;
+    match setting.place.put(&raw, settings) {
+        Ok(()) => Ok((setting.name, origin)),
+        Err(expected) => {
+            Err(Mistake::Value { origin, name: setting.name, expected, found: raw.to_string() })
+        }
+    }
+}
+
+/// Values that are right one by one and not together.
+fn contradictions(settings: &Settings) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    if settings.auth.is_none() && !settings.listen.ip().to_canonical().is_loopback() {
+        found.push(Mistake::Open(settings.listen));
+    }
+    let (idle, heartbeat) = (settings.hub.idle, settings.hub.heartbeat);
+    if !idle.is_zero() && idle <= heartbeat {
+        found.push(Mistake::Contradiction(format!(
+            "stream_idle_seconds ({}) must be longer than heartbeat_ms ({}), or every quiet stream \
+             would end before its heartbeat",
+            idle.as_secs(),
+            heartbeat.as_millis()
+        )));
+    }
+    found
+}

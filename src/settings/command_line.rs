@@ -1,0 +1,86 @@
+//! The command line: a flag for each setting, made from the table, and the subcommands.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches};
+
+use super::setting::Setting;
+use super::table::{self, GROUPS};
+use super::typed::{Given, Origin, Raw};
+use super::{Command, Settings};
+
+/// What the command line says.
+#[derive(Debug)]
+pub(super) struct CommandLine {
+    pub(super) command: Command,
+    /// The settings file.
+    pub(super) config: Option<PathBuf>,
+    pub(super) given: Vec<Given>,
+}
+
+const ABOUT: &str = "Delivers events to browsers over Server-Sent Events.\n\n\
+    Without a command it serves until it is told to stop (SIGTERM or Ctrl-C).";
+
+const AFTER: &str = "Every setting is one name in three forms: the flag --max-connections is the \
+    environment variable TIDINGS_MAX_CONNECTIONS and the key max_connections in the file. A flag \
+    wins over the environment, the environment over the file, the file over the default. \
+    `tidings check-config` shows what is in force and from where.\n\n\
+    Exit codes: 0 stopped as told, 1 could not start or run, 2 bad settings.";
+
+/// Reads the arguments, the program's name first. Help and version come back as errors too: clap's way
+/// of saying that there is something to print instead of something to do.
+pub(super) fn parse(arguments: &[OsString]) -> Result<CommandLine, clap::Error> {
+    let matches = program().try_get_matches_from(arguments)?;
+    let command = match matches.subcommand_name() {
+        Some("check-config") => Command::CheckConfig,
+        _ => Command::Serve,
+    };
+    let matches = matches.subcommand().map_or(&matches, |(_, matches)| matches);
+    Ok(CommandLine {
+        command,
+        config: matches.get_one("config").cloned(),
+        given: table::all().filter_map(|setting| given(matches, setting)).collect(),
+    })
+}
+
+fn given(matches: &ArgMatches, setting: &'static Setting) -> Option<Given> {
+    let values: Vec<_> = matches.get_many::<String>(setting.name)?.cloned().collect();
+    let origin = Origin::Flag(setting.flag());
+    Some(Given { setting, raw: Raw::Typed(values.join(",")), origin })
+}
+
+fn program() -> clap::Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .global(true)
+        .help("The settings file, in TOML [default: none]");
+    let check = clap::Command::new("check-config")
+        .about("Print the settings in force and where each came from, then exit");
+    let program = clap::Command::new("tidings")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(AFTER)
+        .disable_help_subcommand(true)
+        .subcommand(check)
+        .arg(config);
+    let defaults = Settings::default();
+    GROUPS.iter().fold(program, |program, (heading, settings)| {
+        program.args(settings.iter().map(|s| argument(s, &defaults).help_heading(*heading)))
+    })
+}
+
+fn argument(setting: &'static Setting, defaults: &Settings) -> Arg {
+    let also = setting.also.map(|name| format!(" [also: {name}]")).unwrap_or_default();
+    let default = setting.place.show(defaults).replace('"', "");
+    let default = if default == "[]" { "none" } else { &default };
+    Arg::new(setting.name)
+        .long(setting.flag())
+        .value_name(setting.place.value_name())
+        .action(if setting.place.is_list() { ArgAction::Append } else { ArgAction::Set })
+        .global(true)
+        .next_line_help(true)
+        .help(format!("{} [default: {default}]{also}", setting.help))
+}

@@ -1,0 +1,61 @@
+//! The environment: `TIDINGS_` and a setting's name, and the few older names that mean the same.
+
+use std::ffi::OsString;
+
+use super::mistake::{Mistake, nearest};
+use super::table;
+use super::typed::{Given, Origin, Raw};
+
+/// Names the settings file; the only variable that is no setting of its own.
+pub(super) const CONFIG: &str = "TIDINGS_CONFIG";
+
+/// What the variables say, the older names first so that ours, applied later, win.
+///
+/// An empty variable counts as one that is not there: that is how compose files and units unset one.
+pub(super) fn given(variables: &[(OsString, OsString)]) -> Vec<Result<Given, Mistake>> {
+    let known = |name: &str, value: &str| {
+        let by_name = table::all().find(|setting| setting.variable() == name);
+        let setting = by_name.or_else(|| table::all().find(|s| s.also == Some(name)))?;
+        let origin = Origin::Variable(name.to_owned());
+        Some(Given { setting, raw: Raw::Typed(value.to_owned()), origin })
+    };
+    let set = variables.iter().filter(|(_, value)| !value.is_empty());
+    let mut given: Vec<_> = set
+        .filter_map(|(name, value)| {
+            let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+            let given = known(&name, &value).map(Ok);
+            given.or_else(|| is_misspelt(&name, &value).then(|| Err(unknown(&name))))
+        })
+        .collect();
+    given.sort_by_key(|given| given.as_ref().is_ok_and(|g| is_ours(&g.origin)));
+    given
+}
+
+/// The file that the environment names.
+pub(super) fn config(variables: &[(OsString, OsString)]) -> Option<&OsString> {
+    let mut set = variables.iter().filter(|(_, value)| !value.is_empty());
+    set.find(|(name, _)| name == CONFIG).map(|(_, value)| value)
+}
+
+fn is_ours(origin: &Origin) -> bool {
+    matches!(origin, Origin::Variable(name) if name.starts_with("TIDINGS_"))
+}
+
+/// A variable that was meant for us and says nothing to us.
+///
+/// For a service called `tidings` Kubernetes puts `TIDINGS_SERVICE_HOST`, `TIDINGS_PORT` (a URL),
+/// `TIDINGS_PORT_80_TCP` … into every container of the namespace: those nobody typed.
+fn is_misspelt(name: &str, value: &str) -> bool {
+    let by_kubernetes = name.contains("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.contains("_PORT_")
+        || (name.ends_with("_PORT") && value.contains("://"));
+    name.starts_with("TIDINGS_") && name != CONFIG && !by_kubernetes
+}
+
+fn unknown(name: &str) -> Mistake {
+    let names = table::all().map(super::setting::Setting::variable).chain([CONFIG.to_owned()]);
+    let suggestion = nearest(name, names);
+    let origin = Origin::Variable(name.to_owned());
+    Mistake::Unknown { origin, name: name.to_owned(), suggestion }
+}

@@ -1,0 +1,73 @@
+//! What can be wrong with settings, in sentences that say what would be right.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::typed::Origin;
+
+/// One thing that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum Mistake {
+    /// The file that was named cannot be read.
+    #[error("the settings file {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// As it was named.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("{origin}: {what}")]
+    Syntax {
+        /// The line.
+        origin: Origin,
+        /// What the parser expected.
+        what: String,
+    },
+    /// There is no setting of this name.
+    #[error("{origin}: there is no setting {name}{}", did_you_mean(suggestion.as_deref()))]
+    Unknown {
+        /// Where it stands.
+        origin: Origin,
+        /// As it was typed.
+        name: String,
+        /// What was perhaps meant.
+        suggestion: Option<String>,
+    },
+    /// The value is of the wrong type or out of range.
+    #[error("{origin}: {name} must be {expected}, not {found}")]
+    Value {
+        /// Where it stands.
+        origin: Origin,
+        /// The setting.
+        name: &'static str,
+        /// What would be right.
+        expected: String,
+        /// What was typed.
+        found: String,
+    },
+    /// Two values that do not go together.
+    #[error("{0}")]
+    Contradiction(String),
+    /// The address can be reached from elsewhere and nothing says that this is meant.
+    #[error(
+        "listen is {0}, which other machines can reach, and this version has no access control: \
+         whoever reaches it can read and broadcast every event. Listen on 127.0.0.1 and put a \
+         proxy that checks access before it, or say `--auth off` (auth = \"off\") if it is meant"
+    )]
+    Open(SocketAddr),
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
+/// The name that is most like `typed`, if one is.
+pub(super) fn nearest(typed: &str, names: impl Iterator<Item = String>) -> Option<String> {
+    // The measure of likeness that clap uses for its flags, and its threshold.
+    let scored = names.map(|name| (strsim::jaro(typed, &name), name));
+    scored
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}

@@ -1,0 +1,207 @@
+//! What a setting is: one name in three forms, a kind of value, and a place in [`Settings`].
+//!
+//! A place is a kind and a way to the field, so that a value is checked, put and shown by the same
+//! line of the table, and a default is written nowhere but in the limits struct it belongs to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use log::LevelFilter;
+
+use super::Settings;
+use super::typed::Raw;
+use crate::event::EventName;
+
+/// One line of the table.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// The key in the file; the other two forms follow from it.
+    pub(super) name: &'static str,
+    /// A variable of another name that means the same and yields to ours.
+    pub(super) also: Option<&'static str>,
+    /// What it does and what "off" is.
+    pub(super) help: &'static str,
+    /// What it may be and where it goes.
+    pub(super) place: Place,
+}
+
+impl Setting {
+    pub(super) const fn new(name: &'static str, place: Place, help: &'static str) -> Self {
+        Self { name, also: None, help, place }
+    }
+
+    pub(super) const fn also(mut self, variable: &'static str) -> Self {
+        self.also = Some(variable);
+        self
+    }
+
+    /// The form on the command line, without the leading dashes.
+    pub(super) fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// The form in the environment.
+    pub(super) fn variable(&self) -> String {
+        format!("TIDINGS_{}", self.name.to_ascii_uppercase())
+    }
+}
+
+/// What kind of value a setting takes, within which range, and the field it goes to.
+#[derive(Debug)]
+pub(super) enum Place {
+    Count(RangeInclusive<u64>, fn(&mut Settings) -> &mut usize),
+    Backlog(RangeInclusive<u64>, fn(&mut Settings) -> &mut i32),
+    Bytes(RangeInclusive<u64>, fn(&mut Settings) -> &mut usize),
+    Seconds(RangeInclusive<u64>, fn(&mut Settings) -> &mut Duration),
+    Milliseconds(RangeInclusive<u64>, fn(&mut Settings) -> &mut Duration),
+    Address(fn(&mut Settings) -> &mut SocketAddr),
+    Networks(fn(&mut Settings) -> &mut Vec<IpNet>),
+    EventTypes(fn(&mut Settings) -> &mut Vec<String>),
+    LogFilter(fn(&mut Settings) -> &mut String),
+    Choice(&'static [Choice]),
+}
+
+/// One word of those that a setting can be.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) word: &'static str,
+    pub(super) choose: fn(&mut Settings),
+    pub(super) is_chosen: fn(&Settings) -> bool,
+}
+
+impl Place {
+    /// Puts what was typed into its field, or says what would be right.
+    pub(super) fn put(&self, raw: &Raw, settings: &mut Settings) -> Result<(), String> {
+        self.try_put(raw, settings).ok_or_else(|| self.expected())
+    }
+
+    fn try_put(&self, raw: &Raw, settings: &mut Settings) -> Option<()> {
+        match self {
+            Self::Count(range, at) | Self::Bytes(range, at) => {
+                *at(settings) = usize::try_from(raw.whole(range)?).ok()?;
+            }
+            Self::Backlog(range, at) => *at(settings) = i32::try_from(raw.whole(range)?).ok()?,
+            Self::Seconds(range, at) => *at(settings) = Duration::from_secs(raw.whole(range)?),
+            Self::Milliseconds(range, at) => {
+                *at(settings) = Duration::from_millis(raw.whole(range)?);
+            }
+            Self::Address(at) => put_address(raw, at(settings))?,
+            Self::Networks(at) => {
+                *at(settings) = raw.list()?.iter().map(|n| network(n)).collect::<Option<_>>()?;
+            }
+            Self::EventTypes(at) => {
+                *at(settings) =
+                    raw.list().filter(|names| names.iter().all(|n| is_event_type(n)))?;
+            }
+            Self::LogFilter(at) => {
+                raw.text().filter(|filter| is_log_filter(filter))?.clone_into(at(settings));
+            }
+            Self::Choice(choices) => {
+                let word = raw.word()?;
+                (choices.iter().find(|choice| choice.word == word)?.choose)(settings);
+            }
+        }
+        Some(())
+    }
+
+    /// What may stand here, as the end of a sentence that begins "must be".
+    fn expected(&self) -> String {
+        let whole = |unit: &str, range: &RangeInclusive<u64>| {
+            format!("a whole number{unit} from {} to {}", range.start(), range.end())
+        };
+        match self {
+            Self::Count(range, _) | Self::Backlog(range, _) => whole("", range),
+            Self::Bytes(range, _) => whole(" of bytes", range),
+            Self::Seconds(range, _) => whole(" of seconds", range),
+            Self::Milliseconds(range, _) => whole(" of milliseconds", range),
+            Self::Address(_) => "an IP address and a port, such as 127.0.0.1:5001 or [::1]:5001, \
+                                 or a port alone"
+                .into(),
+            Self::Networks(_) => {
+                "a list of IP addresses and networks, such as 127.0.0.1 and 10.0.0.0/8".into()
+            }
+            Self::EventTypes(_) => "a list of event types, each a letter and then at most 63 of \
+                                    A-Z a-z 0-9 _ . : -, or *"
+                .into(),
+            Self::LogFilter(_) => "off, error, warn, info, debug or trace, or a list such as \
+                                   info,tidings::hub=debug"
+                .into(),
+            Self::Choice(choices) => words(choices).join(" or "),
+        }
+    }
+
+    /// The field's value as it would stand in the file.
+    pub(super) fn show(&self, settings: &Settings) -> String {
+        // The way to a field is a mutable one; a copy keeps reading from needing a second way.
+        let settings = &mut settings.clone();
+        match self {
+            Self::Count(_, at) | Self::Bytes(_, at) => at(settings).to_string(),
+            Self::Backlog(_, at) => at(settings).to_string(),
+            Self::Seconds(_, at) => at(settings).as_secs().to_string(),
+            Self::Milliseconds(_, at) => at(settings).as_millis().to_string(),
+            Self::Address(at) => format!("\"{}\"", at(settings)),
+            Self::Networks(at) => show_list(at(settings).iter().map(ToString::to_string)),
+            Self::EventTypes(at) => show_list(at(settings).iter().cloned()),
+            Self::LogFilter(at) => format!("\"{}\"", at(settings)),
+            Self::Choice(choices) => {
+                let chosen = choices.iter().find(|choice| (choice.is_chosen)(settings));
+                format!("\"{}\"", chosen.map_or("", |choice| choice.word))
+            }
+        }
+    }
+
+    /// What stands for the value in the help.
+    pub(super) fn value_name(&self) -> String {
+        match self {
+            Self::Count(..) | Self::Backlog(..) => "N".into(),
+            Self::Bytes(..) => "BYTES".into(),
+            Self::Seconds(..) => "SECONDS".into(),
+            Self::Milliseconds(..) => "MS".into(),
+            Self::Address(_) => "ADDRESS:PORT".into(),
+            Self::Networks(_) | Self::EventTypes(_) => "LIST".into(),
+            Self::LogFilter(_) => "FILTER".into(),
+            Self::Choice(choices) => words(choices).join("|"),
+        }
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self, Self::Networks(_) | Self::EventTypes(_))
+    }
+}
+
+/// A port alone keeps the address that stands, which is what the variable `PORT` means.
+fn put_address(raw: &Raw, address: &mut SocketAddr) -> Option<()> {
+    if let Some(port) = raw.whole(&(0..=u64::from(u16::MAX))) {
+        address.set_port(u16::try_from(port).ok()?);
+    } else {
+        *address = raw.text()?.parse().ok()?;
+    }
+    Some(())
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn is_event_type(text: &str) -> bool {
+    text == "*" || text.parse::<EventName>().is_ok()
+}
+
+/// Stricter than `env_logger`, which takes a misspelt level for the name of a module and then logs nothing.
+fn is_log_filter(text: &str) -> bool {
+    text.split(',').all(|directive| {
+        let level = directive.split_once('=').map_or(directive, |(_module, level)| level);
+        level.trim().parse::<LevelFilter>().is_ok()
+    })
+}
+
+fn words(choices: &[Choice]) -> Vec<&'static str> {
+    choices.iter().map(|choice| choice.word).collect()
+}
+
+fn show_list(items: impl Iterator<Item = String>) -> String {
+    let quoted: Vec<_> = items.map(|item| format!("\"{item}\"")).collect();
+    format!("[{}]", quoted.join(", "))
+}

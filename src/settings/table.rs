@@ -1,0 +1,255 @@
+//! Every setting, once: its name, its kind and range, its field, and what it does.
+//!
+//! A table, and long as tables are. The flag, the environment variable, the key in the file, the help
+//! and what `check-config` prints all come from here; defaults come from the limits structs.
+
+use std::ops::RangeInclusive;
+
+use super::setting::Place::{
+    Address, Backlog, Bytes, Choice as OneOf, Count, EventTypes, LogFilter, Milliseconds, Networks,
+    Seconds,
+};
+use super::setting::{Choice, Setting};
+use super::{Auth, LogFormat};
+use crate::serve::RefuseStreams;
+
+const MILLION: u64 = 1_000_000;
+const BILLION: u64 = 1_000_000_000;
+const GIBIBYTE: u64 = 1 << 30;
+const A_DAY: RangeInclusive<u64> = 0..=86_400;
+const A_DAY_MS: RangeInclusive<u64> = 0..=86_400_000;
+const A_YEAR: RangeInclusive<u64> = 0..=31_536_000;
+
+/// The settings, under the headings of the help.
+pub(super) static GROUPS: &[(&str, &[Setting])] = &[
+    ("Access", ACCESS),
+    ("Connections", CONNECTIONS),
+    ("Streams", STREAMS),
+    ("Events", EVENTS),
+    ("Logs", LOGS),
+];
+
+/// Every setting, in the order of the table.
+pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
+    GROUPS.iter().flat_map(|(_, settings)| settings.iter())
+}
+
+/// The setting of this name.
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
+    all().find(|setting| setting.name == name)
+}
+
+static ACCESS: &[Setting] = &[
+    Setting::new(
+        "listen",
+        Address(|s| &mut s.listen),
+        "Where to listen; port 0 takes any free one",
+    )
+    .also("PORT"),
+    Setting::new(
+        "auth",
+        OneOf(&[Choice {
+            word: "off",
+            choose: |s| s.auth = Some(Auth::Off),
+            // Not said means off too, on an address that only this machine can reach.
+            is_chosen: |_| true,
+        }]),
+        "Who is let in; off is everyone, and must be said if other machines can reach the address",
+    ),
+    Setting::new(
+        "trusted_proxies",
+        Networks(|s| &mut s.serve.trusted_proxies),
+        "Addresses and networks of proxies whose X-Forwarded-For and X-Real-IP count",
+    ),
+];
+
+static CONNECTIONS: &[Setting] = &[
+    Setting::new(
+        "max_connections",
+        Count(0..=MILLION, |s| &mut s.serve.max_connections),
+        "Open connections in all; 0 is no limit",
+    ),
+    Setting::new(
+        "max_connections_per_address",
+        Count(0..=MILLION, |s| &mut s.serve.max_connections_per_address),
+        "Open connections of one client address; 0 is no limit",
+    ),
+    Setting::new(
+        "max_head_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.serve.head_bytes),
+        "Size of a request's line and headers; 0 is no limit",
+    ),
+    Setting::new(
+        "head_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.serve.head_timeout),
+        "How long a request's line and headers may take to arrive; 0 is no limit",
+    ),
+    Setting::new(
+        "max_body_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.serve.body_bytes),
+        "Size of a request's body; 0 is no limit",
+    ),
+    Setting::new(
+        "body_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.serve.body_timeout),
+        "How long a request's body may take to arrive; 0 is no limit",
+    ),
+    Setting::new(
+        "keep_alive_seconds",
+        Seconds(A_DAY, |s| &mut s.serve.keep_alive),
+        "How long a connection may wait for its next request; 0 is no limit",
+    ),
+    Setting::new(
+        "write_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.serve.write_timeout),
+        "How long writing an answer may make no progress; 0 is no limit",
+    ),
+    Setting::new(
+        "stop_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.serve.stop_timeout),
+        "How long a stop may take; 0 is no limit",
+    ),
+    Setting::new(
+        "listen_backlog",
+        Backlog(1..=65_535, |s| &mut s.serve.listen_backlog),
+        "Connections that may wait in the kernel to be accepted",
+    ),
+    Setting::new(
+        "thread_stack_bytes",
+        Bytes(65_536..=GIBIBYTE, |s| &mut s.serve.thread_stack_bytes),
+        "Stack of a connection's thread; only what is used takes memory",
+    ),
+];
+
+static STREAMS: &[Setting] = &[
+    Setting::new(
+        "heartbeat_ms",
+        Milliseconds(A_DAY_MS, |s| &mut s.hub.heartbeat),
+        "Pause after which a stream that sent nothing sends a sign of life; 0 is never",
+    )
+    .also("SSE_HEARTBEAT_INTERVAL"),
+    Setting::new(
+        "stream_lifetime_seconds",
+        Seconds(A_YEAR, |s| &mut s.hub.lifetime),
+        "How long a stream lives before its client is told to resume on a new one, less up to a \
+         tenth by chance; 0 is for ever",
+    )
+    .also("SSE_CONNECTION_TIMEOUT"),
+    Setting::new(
+        "stream_idle_seconds",
+        Seconds(A_DAY, |s| &mut s.hub.idle),
+        "How long a stream may take nothing, not even a heartbeat, before it ends; 0 is for ever",
+    ),
+    Setting::new(
+        "stream_write_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.hub.write_deadline),
+        "How long one write to a stuck stream may make no progress; 0 is no limit",
+    ),
+    Setting::new(
+        "stream_queue_events",
+        Count(0..=BILLION, |s| &mut s.hub.outbox_events),
+        "Events that may wait for one slow stream before it ends; 0 is no limit",
+    ),
+    Setting::new(
+        "stream_queue_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.hub.outbox_bytes),
+        "Bytes that may wait for one slow stream before it ends; 0 is no limit",
+    ),
+    Setting::new(
+        "retry_ms",
+        Milliseconds(A_DAY_MS, |s| &mut s.serve.retry),
+        "How long a client waits before it reconnects, and up to half more by chance",
+    ),
+    Setting::new(
+        "refuse_streams",
+        OneOf(&[
+            Choice {
+                word: "event",
+                choose: |s| s.serve.refuse_streams = RefuseStreams::Event,
+                is_chosen: |s| s.serve.refuse_streams == RefuseStreams::Event,
+            },
+            Choice {
+                word: "status",
+                choose: |s| s.serve.refuse_streams = RefuseStreams::Status,
+                is_chosen: |s| s.serve.refuse_streams == RefuseStreams::Status,
+            },
+        ]),
+        "How a stream that cannot be had now is refused: by an event, and browsers come back by \
+         themselves, or by status 429 or 503, and they give up",
+    ),
+];
+
+static EVENTS: &[Setting] = &[
+    Setting::new(
+        "event_types",
+        EventTypes(|s| &mut s.publish.event_types),
+        "Event types that may be broadcast and subscribed to besides the built-in ones; * is all",
+    ),
+    Setting::new(
+        "max_event_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.publish.max_event_bytes),
+        "Size of one event's data; 0 is no limit",
+    ),
+    Setting::new(
+        "history_seconds",
+        Seconds(A_YEAR, |s| &mut s.hub.history_age),
+        "How long an event is kept for clients that resume; 0 is no limit by age",
+    ),
+    Setting::new(
+        "history_events",
+        Count(0..=BILLION, |s| &mut s.hub.history_events),
+        "How many events are kept; 0 is no limit by number",
+    ),
+    Setting::new(
+        "history_bytes",
+        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.hub.history_bytes),
+        "How many bytes of events are kept; 0 is no limit by size",
+    ),
+    Setting::new(
+        "shards",
+        Count(1..=256, |s| &mut s.hub.shards),
+        "Dispatcher threads, each with its share of the streams",
+    ),
+    Setting::new(
+        "inbox_events",
+        Count(1..=BILLION, |s| &mut s.hub.inbox_events),
+        "Events that may wait for a dispatcher before publishers are held back",
+    ),
+    Setting::new(
+        "publish_wait_ms",
+        Milliseconds(A_DAY_MS, |s| &mut s.hub.publish_wait),
+        "How long a publisher is held back before it is told to come again; 0 is not at all",
+    ),
+    Setting::new(
+        "summarizer",
+        OneOf(&[
+            Choice { word: "on", choose: |s| s.summarizer = true, is_chosen: |s| s.summarizer },
+            Choice { word: "off", choose: |s| s.summarizer = false, is_chosen: |s| !s.summarizer },
+        ]),
+        "Summaries of talks: the page at / and /api/v1/summaries",
+    ),
+];
+
+static LOGS: &[Setting] = &[
+    Setting::new(
+        "log",
+        LogFilter(|s| &mut s.log.filter),
+        "What is logged: a level, or levels by module such as info,tidings::hub=debug",
+    ),
+    Setting::new(
+        "log_format",
+        OneOf(&[
+            Choice {
+                word: "text",
+                choose: |s| s.log.format = LogFormat::Text,
+                is_chosen: |s| s.log.format == LogFormat::Text,
+            },
+            Choice {
+                word: "json",
+                choose: |s| s.log.format = LogFormat::Json,
+                is_chosen: |s| s.log.format == LogFormat::Json,
+            },
+        ]),
+        "How log lines look: for people, or one JSON object each",
+    ),
+];

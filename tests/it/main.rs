@@ -1,0 +1,10 @@
+//! Tidings from outside: the library's public face and the built program. One binary, a line per module.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends by panicking; clippy knows that of test functions, not of their helpers"
+)]
+
+mod settings;

@@ -8,3 +8,4 @@
 )]
 
 mod settings;
+mod tidy;

@@ -11,6 +11,7 @@ use super::setting::Place::{
 };
 use super::setting::{Choice, Setting};
 use super::{Auth, LogFormat};
+use crate::hub;
 use crate::serve::RefuseStreams;
 
 const MILLION: u64 = 1_000_000;
@@ -193,7 +194,7 @@ static EVENTS: &[Setting] = &[
     Setting::new(
         "history_seconds",
         Seconds(A_YEAR, |s| &mut s.hub.history_age),
-        "How long an event is kept for clients that resume; 0 is no limit by age",
+        "How long an event is kept for clients that resume; 0 keeps nothing",
     ),
     Setting::new(
         "history_events",
@@ -207,13 +208,18 @@ static EVENTS: &[Setting] = &[
     ),
     Setting::new(
         "shards",
-        Count(1..=256, |s| &mut s.hub.shards),
+        Count(1..=hub::MAX_SHARDS as u64, |s| &mut s.hub.shards),
         "Dispatcher threads, each with its share of the streams",
     ),
     Setting::new(
         "inbox_events",
-        Count(1..=BILLION, |s| &mut s.hub.inbox_events),
-        "Events that may wait for a dispatcher before publishers are held back",
+        Count(0..=BILLION, |s| &mut s.hub.inbox_events),
+        "Events that may wait for one dispatcher before publishers are held back; 0 is no limit",
+    ),
+    Setting::new(
+        "inbox_bytes",
+        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.hub.inbox_bytes),
+        "Bytes that may wait for one dispatcher before publishers are held back; 0 is no limit",
     ),
     Setting::new(
         "publish_wait_ms",

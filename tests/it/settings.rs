@@ -212,7 +212,7 @@ fn each_kind_of_value_says_what_it_takes() {
         ("--log-format=xml", "text or json, not \"xml\""),
         ("--auth=on", "off, not \"on\""),
         ("--refuse-streams=maybe", "event or status, not \"maybe\""),
-        ("--shards=0", "a whole number from 1 to 256, not \"0\""),
+        ("--shards=0", "a whole number from 1 to 64, not \"0\""),
         ("--thread-stack-bytes=1", "a whole number of bytes from 65536 to 1073741824"),
     ] {
         let message = flags(&[flag]).read().unwrap_err().to_string();
@@ -343,7 +343,7 @@ fn bad_settings_exit_2_with_the_reason() {
         let (code, out, err) = run(command);
         assert_eq!((code, out.as_str()), (Some(2), ""));
         let expected =
-            format!("tidings: {path}, line 2: shards must be a whole number from 1 to 256");
+            format!("tidings: {path}, line 2: shards must be a whole number from 1 to 64");
         assert!(err.starts_with(&expected), "{err}");
     }
     let (code, _, err) = run(&["--shard", "5"]);

@@ -1,0 +1,131 @@
+//! Which sentences make the summary: the best ones, but from the whole talk, and nothing twice.
+
+use std::cmp::Ordering;
+use std::ops::RangeInclusive;
+
+use super::words::Bags;
+use crate::publish::summarizer::sentences::Sentences;
+
+/// With more in common, two sentences say the same.
+const SAME: f64 = 0.6;
+
+/// Sentences with fewer words say little alone; with more they are no summary.
+const GOOD_WORDS: RangeInclusive<usize> = 8..=60;
+
+/// Chooses at most `count` sentences; best first, ties by position.
+pub(super) fn choose(
+    sentences: &Sentences,
+    bags: &Bags,
+    scores: &[f64],
+    count: usize,
+) -> Vec<usize> {
+    if count == 0 || sentences.len() <= count {
+        return (0..sentences.len()).take(count).collect();
+    }
+    let mut choice = Choice { bags, chosen: Vec::with_capacity(count) };
+    let candidates = candidates(sentences, bags, scores, count);
+
+    // The best of every part of the talk first, so that no part is passed over.
+    let parts = count.div_ceil(2);
+    let part = |index: usize| index * parts / sentences.len();
+    let mut taken = vec![0; parts];
+    for &index in &candidates {
+        if taken[part(index)] == 0 && choice.add(index) {
+            taken[part(index)] += 1;
+        }
+    }
+    // Then the best of all, but no part gets more than twice its share.
+    for &index in &candidates {
+        if choice.chosen.len() < count && taken[part(index)] < 4 && choice.add(index) {
+            taken[part(index)] += 1;
+        }
+    }
+    choice.chosen
+}
+
+struct Choice<'a> {
+    bags: &'a Bags,
+    chosen: Vec<usize>,
+}
+
+impl Choice<'_> {
+    /// Adds a sentence unless it says what another one says already.
+    fn add(&mut self, index: usize) -> bool {
+        let said = |&other: &usize| other == index || self.bags.resemblance(index, other) > SAME;
+        let new = !self.chosen.iter().any(said);
+        if new {
+            self.chosen.push(index);
+        }
+        new
+    }
+}
+
+/// The sentences that can stand in a summary, best first; all of them if too few can.
+fn candidates(sentences: &Sentences, bags: &Bags, scores: &[f64], count: usize) -> Vec<usize> {
+    let good = |&i: &usize| sentences.is_whole(i) && GOOD_WORDS.contains(&bags.length(i));
+    let mut list: Vec<usize> = (0..sentences.len()).filter(good).collect();
+    if list.len() < count {
+        list = (0..sentences.len()).collect();
+    }
+    let better = |a: &usize, b: &usize| match scores[*b].total_cmp(&scores[*a]) {
+        Ordering::Equal => a.cmp(b),
+        unequal => unequal,
+    };
+    list.sort_unstable_by(better);
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::summarizer::transcript::Cue;
+
+    /// A talk of so many sentences with nothing in common, and one score for each.
+    fn chosen(texts: &[String], scores: &[f64], count: usize) -> Vec<usize> {
+        let cue = |text: &String| Cue { start: None, end: None, text: text.clone() };
+        let sentences = Sentences::of(&texts.iter().map(cue).collect::<Vec<_>>());
+        let bags = Bags::of(&sentences, &mut |_| Ok(())).unwrap();
+        let mut chosen = choose(&sentences, &bags, scores, count);
+        chosen.sort_unstable();
+        chosen
+    }
+
+    fn distinct(n: usize) -> Vec<String> {
+        (0..n).map(|i| format!("It is what the a{i} b{i} c{i} d{i} was.")).collect()
+    }
+
+    #[test]
+    fn every_part_of_the_talk_is_covered() {
+        // The first quarter has all the votes.
+        let scores: Vec<_> = (0..80).map(|i| if i < 20 { 10.0 } else { 1.0 }).collect();
+        let chosen = chosen(&distinct(80), &scores, 8);
+        assert_eq!(chosen, [0, 1, 2, 3, 20, 21, 40, 60]);
+    }
+
+    #[test]
+    fn equal_scores_are_taken_by_position() {
+        assert_eq!(chosen(&distinct(10), &[1.0; 10], 2), [0, 1]);
+    }
+
+    #[test]
+    fn what_was_said_is_not_said_again() {
+        let mut texts = distinct(6);
+        texts[1] = texts[0].clone();
+        assert_eq!(chosen(&texts, &[9.0, 8.0, 3.0, 1.0, 1.0, 1.0], 2), [0, 2]);
+    }
+
+    #[test]
+    fn sentences_that_cannot_stand_alone_are_left_out() {
+        let mut texts = distinct(6);
+        texts[0] = "Yes a0.".into();
+        texts[1] = "A heading that has eight words or more".into();
+        assert_eq!(chosen(&texts, &[9.0, 8.0, 1.0, 1.0, 1.0, 1.0], 2), [2, 3]);
+    }
+
+    #[test]
+    fn with_too_few_good_ones_any_will_do() {
+        let texts: Vec<_> =
+            ["Yes one.", "No two.", "So three.", "Well four."].map(str::to_owned).into();
+        assert_eq!(chosen(&texts, &[1.0, 4.0, 3.0, 2.0], 2), [1, 2]);
+    }
+}

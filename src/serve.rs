@@ -3,6 +3,15 @@
 /// Bytes to requests, responses to bytes, over anything that reads and writes.
 pub mod http;
 
+/// How the server says no.
+pub mod problem;
+
+/// Files and pages, with everything a cache wants to know.
+pub mod assets;
+
+/// Who is at the other end, behind proxies or not.
+pub mod address;
+
 use std::time::Duration;
 
 use ipnet::IpNet;

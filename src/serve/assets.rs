@@ -1,0 +1,1 @@
+//! Files and pages, with everything a cache wants to know. (Being written.)

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::mistake::{Mistake, nearest};
+use super::setting::Setting;
 use super::table;
 use super::typed::{Given, Origin, Raw};
 
@@ -54,8 +55,9 @@ fn is_misspelt(name: &str, value: &str) -> bool {
 }
 
 fn unknown(name: &str) -> Mistake {
-    let names = table::all().map(super::setting::Setting::variable).chain([CONFIG.to_owned()]);
-    let suggestion = nearest(name, names);
+    // What all have in common says nothing about likeness.
+    let bare = name.trim_start_matches("TIDINGS_").to_ascii_lowercase();
+    let suggestion = nearest(&bare).map(Setting::variable);
     let origin = Origin::Variable(name.to_owned());
     Mistake::Unknown { origin, name: name.to_owned(), suggestion }
 }

@@ -39,7 +39,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 fn unknown(key: &str, origin: Origin) -> Mistake {
-    let suggestion = nearest(key, table::all().map(|setting| setting.name.to_owned()));
+    let suggestion = nearest(key).map(|setting| setting.name.to_owned());
     Mistake::Unknown { origin, name: key.to_owned(), suggestion }
 }
 

@@ -119,6 +119,15 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn linux_tells_its_limits() {
+        let machine = Machine::here();
+        for limit in [machine.pid_max, machine.threads_max, machine.map_count] {
+            assert!(limit.is_some_and(|limit| limit > 0), "{machine:?}");
+        }
+    }
+
     #[test]
     fn what_is_enough_or_unknown_gives_no_warning() {
         check(Machine::default(), 1_000_000, &[]);

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::setting::Setting;
+use super::table;
 use super::typed::Origin;
 
 /// One thing that is wrong with the settings.
@@ -62,12 +64,14 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }
 
-/// The name that is most like `typed`, if one is.
-pub(super) fn nearest(typed: &str, names: impl Iterator<Item = String>) -> Option<String> {
-    // The measure of likeness that clap uses for its flags, and its threshold.
-    let scored = names.map(|name| (strsim::jaro(typed, &name), name));
-    scored
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
+/// The setting whose name is most like `typed`, if one is; the older names lead to theirs.
+pub(super) fn nearest(typed: &str) -> Option<&'static Setting> {
+    let likeness = |setting: &Setting| {
+        let older = setting.also.map(str::to_ascii_lowercase).unwrap_or_default();
+        // The measure of likeness that clap uses for its flags, and its threshold.
+        strsim::jaro(typed, setting.name).max(strsim::jaro(typed, &older))
+    };
+    let scored = table::all().map(|setting| (likeness(setting), setting));
+    let alike = scored.filter(|(likeness, _)| *likeness > 0.7);
+    alike.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, setting)| setting)
 }

@@ -172,6 +172,15 @@ fn an_unknown_name_is_refused_with_the_nearest_one() {
         &["environment variable TIDINGS_HEARTBEAT_SECONDS: there is no setting \
            TIDINGS_HEARTBEAT_SECONDS; did you mean TIDINGS_HEARTBEAT_MS?"],
     );
+    check_refused(
+        variables(&[("TIDINGS_X", "5")]),
+        &["environment variable TIDINGS_X: there is no setting TIDINGS_X"],
+    );
+    check_refused(
+        variables(&[("TIDINGS_PORT", "5")]),
+        &["environment variable TIDINGS_PORT: there is no setting TIDINGS_PORT; did you mean \
+           TIDINGS_LISTEN?"],
+    );
     let Err(Unread::CommandLine(clap)) = flags(&["--max-conections", "5"]).read() else { panic!() };
     assert!(clap.to_string().contains("'--max-connections'"), "{clap}");
 }

@@ -292,9 +292,9 @@ export class Tidings {
     this.#handlers.tell(event.type, event);
   }
 
-  /** What was before a gap cannot be had any more: from now on we resume from its far side. */
+  /** What is in the gap cannot be had any more: what follows begins at its far side, and so do we. */
   #crossGap(event) {
-    this.#lastEventId = event.id ?? event.data?.to ?? this.#lastEventId;
+    this.#lastEventId = event.data?.to ?? event.id ?? this.#lastEventId;
     if (event.data?.reason === 'restart') this.#seen.clear();
     this.#handlers.tell(event.type, event);
   }

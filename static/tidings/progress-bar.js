@@ -19,7 +19,8 @@ export class ProgressBar {
 
   /**
    * @param {HTMLElement} element An empty element; its style is `.progress-bar` in tidings.css.
-   * @param {import('../tidings.js').Tidings} tidings It must subscribe to `summary_progress`.
+   * @param {import('../tidings.js').Tidings | null} tidings It must subscribe to `summary_progress`; null to call
+   *   `show` oneself.
    * @param {{lingerMs?: number, environment?: Pick<import('./environment.js').Environment, 'after'>}} [options]
    *   `lingerMs`: how long the finished bar stays.
    */
@@ -34,7 +35,7 @@ export class ProgressBar {
     element.classList.add('progress-bar');
     element.replaceChildren(this.#message, this.#subject, this.#bar);
     element.hidden = true;
-    this.#stop = tidings.on('summary_progress', ({ data }) => this.show(data));
+    this.#stop = tidings?.on('summary_progress', ({ data }) => this.show(data)) ?? (() => {});
   }
 
   /**

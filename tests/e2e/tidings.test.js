@@ -152,9 +152,8 @@ test('a gap is told, and the next resume begins beyond it', async () => {
   world.source().greet('9-0');
   world.source().send('gap', { from: '3-0', to: '8-0', reason: 'restart' });
   assert.equal(events[0].type, 'gap');
-  assert.equal(tidings.lastEventId, '9-0');
   tidings.reconnect();
-  assert.match(world.source().url, /last_event_id=9-0/);
+  assert.match(world.source().url, /last_event_id=8-0/, 'what follows the gap was not heard yet');
 });
 
 test('a refusal is no failure: it waits as long as it was told', async () => {

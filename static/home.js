@@ -1,0 +1,41 @@
+/**
+ * The summarizer's page: transcripts go in on the left, progress and summaries come out on the right.
+ */
+
+import { StatusDot, Tidings, Toasts } from '/static/tidings.js';
+import { Composer } from './home/composer.js';
+import { ConnectionNotice } from './home/connection-notice.js';
+import { Summaries } from './home/summaries.js';
+import { Work } from './home/work.js';
+import { byId } from './page/dom.js';
+
+const tidings = new Tidings({
+  subscribe: ['summary_progress', 'summary_complete', 'system'],
+  // A browser has six connections for all tabs of a plain HTTP server; a tab nobody sees needs none.
+  timings: { hiddenMs: 300_000 },
+});
+
+const toasts = new Toasts();
+const summaries = new Summaries();
+const work = new Work(toasts);
+
+new StatusDot(byId('status-dot'), tidings);
+new ConnectionNotice(tidings, {
+  // What happened meanwhile may never be told.
+  onReturn: () => {
+    work.refresh();
+    summaries.refresh();
+  },
+});
+new Composer({ onAccepted: (batch) => work.add(batch) });
+
+toasts.follow(tidings);
+tidings.on('summary_progress', ({ data }) => work.progress(data));
+tidings.on('summary_complete', ({ data }) => {
+  work.complete(data);
+  summaries.arrive(data.video_id);
+});
+tidings.on('gap', () => {
+  work.refresh();
+  summaries.refresh();
+});

@@ -1,0 +1,161 @@
+/**
+ * The form that takes transcripts: files, dropped or chosen, and one that is pasted.
+ */
+
+import { byId, complain, make } from '../page/dom.js';
+import { bytes, count } from '../page/format.js';
+import { Problem, posting, requestJson } from '../page/problem.js';
+import { sample } from './sample.js';
+import { REQUEST_BYTES, bodies, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from './transcripts.js';
+
+const kinds = { text: 'text', vtt: 'WebVTT', srt: 'SubRip' };
+
+/** Far beyond any transcript: a film chosen by mistake must not be read into memory. */
+const FILE_BYTES = 20_000_000;
+
+export class Composer {
+  #onAccepted;
+  /** @type {import('./transcripts.js').Transcript[]} */
+  #attached = [];
+
+  /** @param {{onAccepted: (batch: object) => void}} owner `batch` is the server's answer. */
+  constructor({ onAccepted }) {
+    this.#onAccepted = onAccepted;
+    byId('composer').addEventListener('submit', (submitted) => {
+      submitted.preventDefault();
+      this.#submit();
+    });
+    byId('files').addEventListener('change', () => this.#attach([...byId('files').files]));
+    byId('text').addEventListener('input', () => this.#describePaste());
+    byId('sample').addEventListener('click', () => this.#pasteSample());
+    this.#acceptDrops();
+    this.#describePaste();
+  }
+
+  #acceptDrops() {
+    const drop = byId('drop');
+    const over = (is) => drop.classList.toggle('over', is);
+    drop.addEventListener('dragenter', () => over(true));
+    drop.addEventListener('dragover', (dragged) => dragged.preventDefault());
+    drop.addEventListener('dragleave', (left) => !drop.contains(left.relatedTarget) && over(false));
+    drop.addEventListener('drop', (dropped) => {
+      dropped.preventDefault();
+      over(false);
+      this.#attach([...dropped.dataTransfer.files]);
+    });
+  }
+
+  async #attach(files) {
+    const refused = [];
+    for (const file of files) {
+      const why = await this.#refusal(file);
+      if (why) refused.push(`${file.name}: ${why}`);
+    }
+    // The same file may be chosen again after it was removed.
+    byId('files').value = '';
+    this.#problem(refused.join(' · '));
+    this.#showAttached();
+  }
+
+  /** Attaches the file, or says why not. */
+  async #refusal(file) {
+    if (file.size > FILE_BYTES) return 'too large for a transcript';
+    const content = await file.text().catch(() => null);
+    if (content === null) return 'it could not be read';
+    if (content.includes('\0') || wordsIn(content) === 0) return 'there are no words in it';
+    const transcript = fromFile(file.name, content);
+    if (tooLarge(transcript)) return `more than ${bytes(REQUEST_BYTES)}; divide it`;
+    this.#attached.push(transcript);
+    return null;
+  }
+
+  #showAttached() {
+    const list = byId('attached');
+    list.hidden = this.#attached.length === 0;
+    list.replaceChildren(...this.#attached.map((transcript, index) => this.#attachedItem(transcript, index)));
+    this.#nameSubmit();
+  }
+
+  #attachedItem({ title, kind, content }, index) {
+    const remove = () => {
+      this.#attached.splice(index, 1);
+      this.#showAttached();
+      // The button is gone; the focus goes to the next one, or back to where files come from.
+      (byId('attached').querySelectorAll('button')[index] ?? byId('files')).focus();
+    };
+    return make('li', {},
+      make('span', { className: 'name', title }, title),
+      make('span', { className: 'badge' }, `${kinds[kind]} · ${count(wordsIn(content))} words`),
+      make('button', { className: 'button quiet icon small', type: 'button', aria: { label: `Remove ${title}` }, on: { click: remove } }, '×'));
+  }
+
+  #describePaste() {
+    const content = byId('text').value;
+    const words = wordsIn(content);
+    byId('text-hint').textContent = words > 0 ? `${count(words)} words, read as ${kinds[kindOf(content)]}` : 'WebVTT and SubRip are recognized by their look.';
+    if (words > 0) complain(byId('text'), '');
+    this.#nameSubmit();
+  }
+
+  #pasteSample() {
+    byId('title').value = sample.title;
+    byId('text').value = sample.text;
+    this.#describePaste();
+    byId('submit').focus();
+  }
+
+  #nameSubmit() {
+    const all = this.#attached.length + (wordsIn(byId('text').value) > 0 ? 1 : 0);
+    byId('submit').textContent = all > 1 ? `Summarize ${all} transcripts` : 'Summarize';
+  }
+
+  async #submit() {
+    const transcripts = this.#gather();
+    if (!transcripts) return;
+    byId('submit').disabled = true;
+    this.#problem('');
+    try {
+      await this.#send(transcripts);
+      this.#empty();
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      this.#problem(problem.message);
+    } finally {
+      byId('submit').disabled = false;
+    }
+  }
+
+  /** Everything that is to be summarized; null, with a word to the reader, if there is nothing. */
+  #gather() {
+    const field = byId('text');
+    const pasted = wordsIn(field.value) > 0 ? [fromPaste(byId('title').value, field.value)] : [];
+    const transcripts = [...this.#attached, ...pasted];
+    let complaint = '';
+    if (pasted.some((transcript) => tooLarge(transcript))) complaint = `That is more than ${bytes(REQUEST_BYTES)}; divide it.`;
+    else if (transcripts.length === 0) complaint = 'Paste a transcript, or choose a file.';
+    complain(field, complaint);
+    if (complaint) field.focus();
+    return complaint ? null : transcripts;
+  }
+
+  async #send(transcripts) {
+    for (const body of bodies(transcripts)) {
+      this.#onAccepted(await requestJson('/api/v1/summaries', posting(body)));
+      // What was taken is not sent again if the next request fails.
+      const taken = JSON.parse(body).transcripts.length;
+      this.#attached.splice(0, taken);
+      this.#showAttached();
+    }
+  }
+
+  #empty() {
+    byId('title').value = '';
+    byId('text').value = '';
+    this.#describePaste();
+  }
+
+  #problem(text) {
+    byId('composer-problem').hidden = !text;
+    byId('composer-problem').textContent = text;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What a transcript is, from a file or from the clipboard, before the server sees it. No page here.
+ */
+
+/** What one request may carry, in bytes; the server takes 1 MiB. */
+export const REQUEST_BYTES = 1_000_000;
+
+/** @typedef {'text' | 'vtt' | 'srt'} Kind */
+/** @typedef {{title: string, kind: Kind, content: string}} Transcript */
+
+/**
+ * What kind of text it is, by what it looks like: people paste captions without knowing their name.
+ *
+ * @param {string} content
+ * @returns {Kind}
+ */
+export function kindOf(content) {
+  if (/^\uFEFF?WEBVTT(?:\s|$)/.test(content)) return 'vtt';
+  return /^\uFEFF?\s*\d+\s*\r?\n\d+:\d{2}:\d{2}[,.]\d{1,3}\s*-->/.test(content) ? 'srt' : 'text';
+}
+
+/**
+ * @param {string} fileName
+ * @param {string} content
+ * @returns {Transcript}
+ */
+export function fromFile(fileName, content) {
+  const title = fileName.replace(/\.[^.]+$/, '').replace(/[_\s]+/g, ' ').trim();
+  const kind = { vtt: 'vtt', srt: 'srt' }[fileName.split('.').at(-1).toLowerCase()] ?? kindOf(content);
+  return { title: title || 'Untitled', kind, content };
+}
+
+/**
+ * @param {string} title
+ * @param {string} content
+ * @returns {Transcript}
+ */
+export function fromPaste(title, content) {
+  return { title: title.trim() || firstWords(content), kind: kindOf(content), content };
+}
+
+/** A title for what has none: the first words that somebody said. */
+function firstWords(content) {
+  const spoken = content.split(/\r?\n/).find((line) => /\p{L}{2}/u.test(line) && !/-->|^WEBVTT|^NOTE/.test(line)) ?? '';
+  const words = spoken.replace(/<[^>]*>/g, '').trim().split(/\s+/);
+  const start = words.slice(0, 7).join(' ').slice(0, 80);
+  return start ? `${start}${words.length > 7 ? '…' : ''}` : 'Untitled';
+}
+
+/** Words in what was said; times and markers are not words. */
+export function wordsIn(content) {
+  return content.match(/\p{L}[\p{L}\p{M}'’-]*/gu)?.length ?? 0;
+}
+
+/** As the server wants it. */
+export function asRequest({ title, kind, content }) {
+  return { title, [kind]: content };
+}
+
+/**
+ * Divides transcripts into as few requests as they fit in, keeping their order.
+ *
+ * @param {Transcript[]} transcripts Each fits by itself: see {@link tooLarge}.
+ * @param {number} [limit] Bytes.
+ * @returns {string[]} The bodies.
+ */
+export function bodies(transcripts, limit = REQUEST_BYTES) {
+  const batches = [];
+  let room = 0;
+  for (const transcript of transcripts) {
+    const text = JSON.stringify(asRequest(transcript));
+    const size = bytesOf(text) + 1;
+    if (size > room) {
+      batches.push([]);
+      room = limit - 20;
+    }
+    batches.at(-1).push(text);
+    room -= size;
+  }
+  return batches.map((texts) => `{"transcripts":[${texts.join(',')}]}`);
+}
+
+/** Whether one transcript alone is more than a request may carry. */
+export function tooLarge(transcript, limit = REQUEST_BYTES) {
+  return bytesOf(JSON.stringify(asRequest(transcript))) > limit - 21;
+}
+
+const bytesOf = (text) => new TextEncoder().encode(text).length;

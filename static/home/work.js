@@ -1,0 +1,139 @@
+/**
+ * The batches that are being worked on: a card for each, with its bar, its items and a way to stop it.
+ */
+
+import { byId } from '../page/dom.js';
+import { Problem, requestJson } from '../page/problem.js';
+import { Batch } from './batch.js';
+import { BatchCard } from './batch-card.js';
+
+/** Across a reload of the page, which batches to ask for. */
+const STORAGE_KEY = 'tidings-batches';
+
+/** Between two questions about a batch of which nothing was heard. */
+const QUIET_MS = 10_000;
+
+export class Work {
+  #toasts;
+  /** @type {Map<string, {batch: Batch, card: BatchCard, timer?: number}>} */
+  #jobs = new Map();
+
+  /** @param {import('../tidings.js').Toasts} toasts */
+  constructor(toasts) {
+    this.#toasts = toasts;
+    for (const id of remembered()) this.#ask(id);
+  }
+
+  /** The server's answer to new transcripts. */
+  add(answer) {
+    this.#job(answer.batch_id).batch.answered(answer);
+    this.#changed(answer.batch_id);
+  }
+
+  /** A `summary_progress` event. */
+  progress(data) {
+    if (!data.batch_id) return;
+    const isNew = !this.#jobs.has(data.batch_id);
+    this.#job(data.batch_id).batch.progressed(data);
+    this.#changed(data.batch_id);
+    // Another tab of this session began it: its other items are not known here yet.
+    if (isNew) this.#ask(data.batch_id);
+  }
+
+  /** A `summary_complete` event. */
+  complete(data) {
+    const job = this.#jobs.get(data.batch_id);
+    job?.batch.completed(data);
+    if (job) this.#changed(data.batch_id);
+  }
+
+  /** Asks for everything that is not over. */
+  refresh() {
+    for (const [id, { batch }] of this.#jobs) if (!batch.isOver) this.#ask(id);
+  }
+
+  #job(id) {
+    const known = this.#jobs.get(id);
+    if (known) return known;
+    const batch = new Batch(id);
+    const card = new BatchCard(batch, { onCancel: () => this.#cancel(id), onDismiss: () => this.#forget(id) });
+    const job = { batch, card };
+    this.#jobs.set(id, job);
+    byId('batches').prepend(card.element);
+    return job;
+  }
+
+  #changed(id) {
+    const { batch, card } = this.#jobs.get(id);
+    card.show();
+    this.#watch(id);
+    byId('work').hidden = this.#jobs.size === 0;
+    this.#remember();
+    showInTitle([...this.#jobs.values()].map((job) => job.batch));
+    if (batch.isOver && batch.failures === 0) card.leaveSoon(() => this.#forget(id));
+  }
+
+  /** Events make it quick; asking makes it certain. */
+  #watch(id) {
+    const job = this.#jobs.get(id);
+    clearTimeout(job.timer);
+    if (!job.batch.isOver) job.timer = setTimeout(() => this.#ask(id), QUIET_MS);
+  }
+
+  async #ask(id) {
+    try {
+      this.add({ ...(await requestJson(`/api/v1/summaries/batches/${encodeURIComponent(id)}`)), batch_id: id });
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (problem.status === 404) this.#forget(id);
+      else if (this.#jobs.has(id)) this.#watch(id);
+    }
+  }
+
+  async #cancel(id) {
+    try {
+      await requestJson(`/api/v1/summaries/batches/${encodeURIComponent(id)}`, { method: 'DELETE' });
+      this.#job(id).batch.progressed({ status: 'cancelled', message: 'Cancelled' });
+      this.#changed(id);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      this.#toasts.show({ type: 'error', title: 'It could not be cancelled', text: problem.message });
+      this.#ask(id);
+    }
+  }
+
+  #forget(id) {
+    const job = this.#jobs.get(id);
+    clearTimeout(job?.timer);
+    job?.card.remove();
+    this.#jobs.delete(id);
+    byId('work').hidden = this.#jobs.size === 0;
+    this.#remember();
+  }
+
+  #remember() {
+    const going = [...this.#jobs.values()].filter(({ batch }) => !batch.isOver).map(({ batch }) => batch.id);
+    try {
+      sessionStorage.setItem(STORAGE_KEY, JSON.stringify(going));
+    } catch {
+      // Storage can be forbidden; then a reload only learns of a batch by its next event.
+    }
+  }
+}
+
+function remembered() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORAGE_KEY)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+const plainTitle = document.title;
+
+/** The tab tells how far it is, also when the page is not seen. */
+function showInTitle(batches) {
+  const going = batches.filter((batch) => !batch.isOver);
+  const sum = (field) => going.reduce((total, batch) => total + batch[field], 0);
+  document.title = going.length > 0 ? `(${sum('done')}/${sum('total')}) ${plainTitle}` : plainTitle;
+}

@@ -1,0 +1,42 @@
+/** Numbers, sizes and times as people read them. */
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+const number = new Intl.NumberFormat();
+const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+
+/** `14:02:31` */
+export const clockTime = (ms) => clock.format(ms);
+
+/** `14:02:31.045` */
+export const preciseTime = (ms) => `${clock.format(ms)}.${String(Math.floor(ms % 1000)).padStart(3, '0')}`;
+
+/** `12,345` */
+export const count = (value) => (Number.isFinite(value) ? number.format(value) : '–');
+
+/** `12.3K` */
+export const shortCount = (value) => (Number.isFinite(value) ? short.format(value) : '–');
+
+/** `3.4 MiB` */
+export function bytes(value) {
+  if (!Number.isFinite(value)) return '–';
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const step = value < 1 ? 0 : Math.min(Math.floor(Math.log2(value) / 10), units.length - 1);
+  return `${(value / 1024 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step]}`;
+}
+
+/** `2 h 05 min`, `41 s` */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [h, min, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (h >= 48) return `${Math.floor(h / 24)} days`;
+  if (h > 0) return `${h} h ${String(min).padStart(2, '0')} min`;
+  return min > 0 ? `${min} min ${String(s).padStart(2, '0')} s` : `${s} s`;
+}
+
+/** A place in a talk: `4:07`, `1:02:33` */
+export function timecode(seconds) {
+  const whole = Math.floor(seconds);
+  const [h, min, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (value) => String(value).padStart(2, '0');
+  return h > 0 ? `${h}:${two(min)}:${two(s)}` : `${min}:${two(s)}`;
+}

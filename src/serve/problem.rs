@@ -98,9 +98,8 @@ impl Problem {
 
     /// 405: the thing is there, but this cannot be done with it.
     pub fn method_not_allowed(allow: &[Method]) -> Self {
-        let names: Vec<_> = allow.iter().map(Method::as_str).collect();
         let mut problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
-            .detail(format!("this path takes {}", names.join(", ")));
+            .detail(format!("This path takes {}.", names(allow)));
         problem.allow = allow.to_vec();
         problem
     }
@@ -108,7 +107,7 @@ impl Problem {
     /// 406: the client wants none of what there is.
     pub fn not_acceptable(offered: &str) -> Self {
         Self::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable")
-            .detail(format!("this path answers with {offered}, which Accept rules out"))
+            .detail(format!("This path answers with {offered}, which Accept rules out."))
     }
 
     /// 409: not in the present state.
@@ -119,7 +118,7 @@ impl Problem {
     /// 415: the body is of a kind that is not understood.
     pub fn unsupported_media_type(wanted: &str) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
-            .detail(format!("the body must be {wanted}, and Content-Type must say so"))
+            .detail(format!("The body must be {wanted}, and Content-Type must say so."))
     }
 
     /// 422: well-formed, but `field` cannot be so.
@@ -156,11 +155,14 @@ impl From<Problem> for Response {
             response = response.header(RETRY_AFTER, seconds.to_string());
         }
         if !problem.allow.is_empty() {
-            let names: Vec<_> = problem.allow.iter().map(Method::as_str).collect();
-            response = response.header(ALLOW, names.join(", "));
+            response = response.header(ALLOW, names(&problem.allow));
         }
         response
     }
+}
+
+fn names(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads a request's body as JSON: 415 if it does not say that it is JSON, 400 if it is not, 422
@@ -188,7 +190,7 @@ fn json_problem(error: &serde_json::Error, path: &str) -> Problem {
         }
         Category::Data => Problem::unprocessable(path, error.to_string()),
         Category::Syntax | Category::Eof | Category::Io => {
-            Problem::bad_request("malformed_json", format!("the body is not JSON: {error}"))
+            Problem::bad_request("malformed_json", format!("The body is not JSON: {error}."))
         }
     }
 }

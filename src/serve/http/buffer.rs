@@ -41,6 +41,11 @@ impl Buffer {
         }
     }
 
+    /// Throws everything away.
+    pub fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
     /// Takes the first bytes, at most `count`.
     pub fn take(&mut self, count: usize) -> Vec<u8> {
         let taken = self.data()[..count.min(self.end - self.start)].to_vec();

@@ -59,7 +59,16 @@ impl RequestError {
     /// The answer to send before closing; `None` when nobody is there to read it.
     pub fn response(&self) -> Option<Response> {
         let (status, code) = self.status_and_code()?;
-        Some(Problem::new(status, code).detail(self.to_string()).into())
+        Some(Problem::new(status, code).detail(self.sentence()).into())
+    }
+
+    /// What happened, as a sentence.
+    fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        text + "."
     }
 
     fn status_and_code(&self) -> Option<(StatusCode, &'static str)> {

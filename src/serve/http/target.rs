@@ -38,8 +38,8 @@ impl Target {
         &self.path
     }
 
-    /// The path's segments, unescaped: `/a/b%2Fc` has `a` and `b/c`, `/` has none, and a slash at
-    /// the end adds an empty one.
+    /// The path's segments, unescaped: `/a/b%2Fc` has `a` and `b/c`, `/a/` has `a` and an empty one,
+    /// and so `/` has one that is empty.
     pub fn segments(&self) -> &[String] {
         &self.segments
     }
@@ -79,7 +79,7 @@ impl Target {
     fn origin(text: &str, authority: Option<HeaderValue>) -> Result<Self, RequestError> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
         let segments = match path.strip_prefix('/') {
-            None | Some("") => Vec::new(),
+            None => Vec::new(),
             Some(rest) => rest.split('/').map(unescape).collect::<Result<_, _>>()?,
         };
         Ok(Self { path: path.to_owned(), segments, query: query.to_owned(), authority })

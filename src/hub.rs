@@ -217,7 +217,7 @@ impl Hub {
         hub.streams.lock().by_number.insert(stream.number, stream.clone());
         let place = hub.admit(&stream).inspect_err(|_| hub.forget(&stream))?;
         hub.note_joined(&stream, &place.replay);
-        let writer = Writer::new(stream, queue, hub.clock.clone(), &hub.limits);
+        let writer = Writer::new(stream, queue, hub);
         Ok(Joined { writer, replay: place.replay, after: place.after, hub: hub.clone() })
     }
 
@@ -256,6 +256,13 @@ impl Hub {
     /// Ends all streams. What was published before is delivered before.
     pub fn end_all(&self, reason: EndReason) {
         self.0.sequencer.end(self.streams_after(None), reason);
+    }
+
+    /// Ends all streams at once, without waiting for what was published before.
+    pub fn cut_all(&self, reason: EndReason) {
+        for stream in self.streams_after(None) {
+            stream.end(reason);
+        }
     }
 
     /// Takes nothing more, delivers what was taken, and joins the hub's threads.

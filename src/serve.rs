@@ -1,20 +1,191 @@
-//! How events leave. (Being written.)
+//! How events leave: accept, limits, one named thread per connection.
+//!
+//! [`listener`] accepts, [`admission`] counts, [`conversation`] is a connection's thread: it reads
+//! requests and hands each to the [`routes`]. A request that a door turns into a stream ends the
+//! conversation; the same thread then runs [`stream`].
+
+/// Accepting connections, whatever happens.
+pub mod listener;
+
+/// Who may hold a connection.
+pub mod admission;
+
+/// One connection's thread: requests in, answers out.
+pub mod conversation;
 
 /// Bytes to requests, responses to bytes, over anything that reads and writes.
 pub mod http;
 
-/// How the server says no.
-pub mod problem;
+/// Who is at the other end, behind proxies or not.
+pub mod address;
+
+/// The table: method and path to function.
+pub mod routes;
+
+/// One door for each family of clients.
+pub mod doors;
 
 /// Files and pages, with everything a cache wants to know.
 pub mod assets;
 
-/// Who is at the other end, behind proxies or not.
-pub mod address;
+/// How the server says no.
+pub mod problem;
 
-use std::time::Duration;
+/// The connection's thread once it is a stream.
+pub mod stream;
+
+/// Times as people and browsers read them.
+pub mod time;
+
+/// A TCP connection, shared by those who write it.
+pub mod socket;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+
+use self::admission::Admission;
+use self::doors::EventTypes;
+use self::doors::pages::Pages;
+use self::socket::Socket;
+use crate::clock::Clock;
+use crate::hub::{EndReason, Hub};
+use crate::publish::Publisher;
+use crate::shutdown::Shutdown;
+
+/// Everything a request's handler may need.
+#[derive(Debug)]
+pub struct App {
+    /// Who gets events.
+    pub hub: Hub,
+    /// The one door by which events enter the hub.
+    pub publisher: Publisher,
+    /// The limits in force.
+    pub limits: Limits,
+    /// What may be published.
+    pub publish_limits: crate::publish::Limits,
+    /// The event types there are.
+    pub event_types: EventTypes,
+    /// What is embedded in the program.
+    pub pages: Pages,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// When the server started.
+    pub started: Instant,
+    /// When the server started: milliseconds since 1970-01-01 UTC.
+    pub started_ms: u64,
+    /// The open connections.
+    pub admission: Admission,
+    /// No new streams, and no request after the present one.
+    draining: AtomicBool,
+    /// Connections beyond the limit that are being told so.
+    refusing: AtomicUsize,
+}
+
+impl App {
+    /// What a server with these parts shares.
+    pub fn new(
+        hub: Hub,
+        publisher: Publisher,
+        limits: Limits,
+        publish_limits: crate::publish::Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            hub,
+            publisher,
+            event_types: EventTypes::new(&publish_limits.event_types),
+            pages: Pages::load(),
+            admission: Admission::new(limits.max_connections, limits.max_connections_per_address),
+            limits,
+            publish_limits,
+            started: clock.now(),
+            started_ms: clock.unix_ms(),
+            clock,
+            draining: AtomicBool::new(false),
+            refusing: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether the server is stopping.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// How long a client is told to wait before it reconnects: up to half more than the setting, by
+    /// chance, so that clients that were cut together do not return together.
+    fn jittered_retry(&self) -> Duration {
+        self.limits.retry.mul_f64(1.0 + fastrand::f64() / 2.0)
+    }
+
+    /// The same when all of them are sent away at once: spread over the time a stop may take.
+    fn spread_retry(&self) -> Duration {
+        self.limits.retry + self.limits.stop_timeout.mul_f64(fastrand::f64())
+    }
+}
+
+/// Connections beyond the limit that may be told so at the same time.
+const MAX_REFUSING: usize = 64;
+
+/// Accepts and serves connections until `shutdown` is given, then ends them: streams are told and
+/// closed cleanly, requests under way are answered. Returns within the stop timeout.
+pub fn run(listener: &TcpListener, app: &Arc<App>, shutdown: &Shutdown) -> io::Result<()> {
+    listener::accept(listener, shutdown, |socket, peer| take(app, socket, peer))?;
+    stop(app);
+    Ok(())
+}
+
+/// Gives a connection a thread of its own.
+fn take(app: &Arc<App>, socket: TcpStream, peer: SocketAddr) {
+    let full = match conversation::Ticket::claim(app, peer) {
+        Ok(ticket) => return spawn(app, socket, conversation::Mode::Serve(ticket)),
+        Err(full) => full,
+    };
+    if app.refusing.fetch_add(1, Ordering::Relaxed) < MAX_REFUSING {
+        spawn(
+            app,
+            socket,
+            conversation::Mode::Refuse(conversation::RefusalTicket::new(app, peer, full)),
+        );
+    } else {
+        app.refusing.fetch_sub(1, Ordering::Relaxed);
+        listener::turn_away(&socket);
+    }
+}
+
+fn spawn(app: &Arc<App>, socket: TcpStream, mode: conversation::Mode) {
+    let name = format!("conn-{}", mode.number());
+    let socket = Socket::from(socket);
+    let (app_of_thread, socket_of_thread) = (app.clone(), socket.clone());
+    let run = move || conversation::run(&app_of_thread, &socket_of_thread, mode);
+    let thread = std::thread::Builder::new().name(name).stack_size(app.limits.thread_stack_bytes);
+    if let Err(error) = thread.spawn(run) {
+        log::warn!(
+            "cannot start a thread for a connection: {error}; the client was told to come back"
+        );
+        listener::turn_away(socket.tcp());
+    }
+}
+
+/// Ends everything that is open.
+fn stop(app: &App) {
+    let open = app.admission.total();
+    let deadline = Instant::now() + app.limits.stop_timeout;
+    app.draining.store(true, Ordering::Release);
+    app.admission.stop_reading();
+    app.hub.end_all(EndReason::Shutdown);
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    if !app.admission.wait_until_empty(remaining) {
+        log::warn!("{} connections did not end in time and are cut", app.admission.total());
+        app.hub.cut_all(EndReason::Stuck);
+    }
+    app.hub.stop();
+    log::info!("stopped; {open} connections were open");
+}
 
 /// The server's limits; `0` (or a zero duration) means off.
 #[derive(Debug, Clone)]

@@ -25,6 +25,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use parking_lot::Mutex;
 
 use super::batch::{Batch, Unwritten};
+use super::snapshot::Totals;
 use super::stream::{EndReason, State, Stream};
 use crate::clock::Clock;
 use crate::event::Event;
@@ -221,6 +222,7 @@ pub struct Writer {
     pub(super) stream: Arc<Stream>,
     queue: Queue,
     clock: Arc<dyn Clock>,
+    totals: Arc<Totals>,
     /// How long a write may make no progress; `None` means for ever.
     write_deadline: Option<Duration>,
     /// The longest silence; `None` means no heartbeat.
@@ -231,19 +233,15 @@ pub struct Writer {
 const GATHER_BYTES: usize = 128 << 10;
 
 impl Writer {
-    pub(super) fn new(
-        stream: Arc<Stream>,
-        queue: Queue,
-        clock: Arc<dyn Clock>,
-        limits: &super::Limits,
-    ) -> Self {
+    pub(super) fn new(stream: Arc<Stream>, queue: Queue, hub: &super::Shared) -> Self {
         let on = |limit: Duration| (!limit.is_zero()).then_some(limit);
         Self {
             stream,
             queue,
-            clock,
-            write_deadline: on(limits.write_deadline),
-            heartbeat: on(limits.heartbeat),
+            clock: hub.clock.clone(),
+            totals: hub.totals.clone(),
+            write_deadline: on(hub.limits.write_deadline),
+            heartbeat: on(hub.limits.heartbeat),
         }
     }
 
@@ -304,7 +302,7 @@ impl Writer {
         self.take_turn();
         loop {
             self.check_cut()?;
-            let load = self.gather(next.take());
+            let load = self.gather(&mut next.take().into_iter().chain(self.queue.0.try_iter()));
             if !load.bytes.is_empty() {
                 self.write(&load.bytes, load.events)?;
                 self.stream.outbox.queued_events.fetch_sub(load.events, Ordering::Relaxed);
@@ -331,11 +329,23 @@ impl Writer {
         }
     }
 
-    /// Takes from the queue what one write can carry.
-    fn gather(&self, next: Option<Item>) -> Load {
+    /// Writes events from before the stream joined, a good deal at a time.
+    pub fn replay(&mut self, events: Vec<Arc<Event>>) -> Result<(), EndReason> {
+        let mut items = events.into_iter().map(Item::Event);
+        loop {
+            let load = self.gather(&mut items);
+            if load.bytes.is_empty() {
+                return Ok(());
+            }
+            self.write(&load.bytes, load.events)?;
+        }
+    }
+
+    /// Takes what one write can carry.
+    fn gather(&self, items: &mut dyn Iterator<Item = Item>) -> Load {
         let mut load = Load { bytes: Vec::new(), events: 0 };
         let profile = &self.stream.profile;
-        for item in next.into_iter().chain(self.queue.0.try_iter()) {
+        for item in items {
             match item {
                 Item::Event(event) => {
                     load.bytes
@@ -372,6 +382,7 @@ impl Writer {
                 ),
             );
         }
+        self.note_sent(events.len(), 0);
         Ok(events)
     }
 
@@ -388,7 +399,7 @@ impl Writer {
                 Err(_) => return Err(self.fail(EndReason::ClientGone)),
             }
         }
-        self.stream.note_sent(self.clock.now(), events, total);
+        self.note_sent(events, total);
         Ok(())
     }
 
@@ -398,6 +409,11 @@ impl Writer {
             Ok(false) => Err(self.fail(EndReason::Stuck)),
             Err(_) => Err(self.fail(EndReason::ClientGone)),
         }
+    }
+
+    fn note_sent(&self, events: usize, bytes: usize) {
+        self.stream.note_sent(self.clock.now(), events, bytes);
+        self.totals.note_delivered(events as u64, bytes as u64);
     }
 
     /// Ends the stream; returns the reason that stands, which may be an earlier one.

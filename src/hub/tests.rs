@@ -59,12 +59,8 @@ fn profile(topics: &[Topic], names: &[&str], resume: Resume) -> Profile {
 fn serve(mut joined: Joined) -> std::thread::JoinHandle<EndReason> {
     std::thread::spawn(move || {
         let replay = std::mem::take(&mut joined.replay.events);
-        for event in replay {
-            if let Err(reason) =
-                joined.writer.write(event.frame(Dialect::Events).bytes(Envelope::Bare), 1)
-            {
-                return reason;
-            }
+        if let Err(reason) = joined.writer.replay(replay) {
+            return reason;
         }
         joined.writer.run(HEARTBEAT)
     })

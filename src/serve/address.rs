@@ -13,7 +13,7 @@ const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// The client's address: the peer's, unless the peer is a trusted proxy that names another.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
+    let is_trusted = |address: IpAddr| is_trusted(address, trusted);
     let peer = peer.to_canonical();
     if !is_trusted(peer) {
         return peer;
@@ -32,6 +32,11 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         }
     }
     nearest
+}
+
+/// Whether this is a proxy whose word counts.
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&address))
 }
 
 /// The entries of all `X-Forwarded-For` lines, nearest first; `None` for a line that is not text.

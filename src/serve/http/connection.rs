@@ -116,6 +116,14 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// Sends an answer that is bytes already, and closes.
+    pub fn close_with_bytes(mut self, answer: &[u8]) {
+        // A client that is gone needs no answer.
+        if self.write_all(answer, b"").is_ok() {
+            self.close_lingering();
+        }
+    }
+
     /// Closes so that the last answer arrives: a socket closed with unread bytes would take back
     /// what the client has not read yet. Reads over, for a while, what still comes.
     pub fn close_lingering(mut self) {

@@ -12,7 +12,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCO
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
-use super::{Request, Version};
+use super::Version;
 use crate::event::dialect::Envelope;
 
 /// A response before it is bytes.
@@ -107,13 +107,13 @@ impl Response {
         self
     }
 
-    /// The head of a stream that answers `request`, and how its frames are delimited from then on:
+    /// The head of a stream for a client of this version, and how its frames are delimited from then on:
     /// by size for HTTP/1.1; for HTTP/1.0 by the end of the connection. `unix_ms` is the time now.
-    pub fn stream_head(&self, request: &Request, unix_ms: u64) -> (Vec<u8>, Envelope) {
+    pub fn stream_head(&self, version: Version, unix_ms: u64) -> (Vec<u8>, Envelope) {
         let mut head = self.head_start(unix_ms);
-        let envelope = match request.version {
+        let envelope = match version {
             Version::Http11 => {
-                head.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
+                head.extend_from_slice(b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n");
                 Envelope::Sized
             }
             Version::Http10 => {

@@ -1,0 +1,283 @@
+//! One connection's thread: requests in, answers out, until one of them makes it a stream.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::{HeaderName, StatusCode};
+
+use super::admission::{AddressClaim, Full, Place};
+use super::http::{Connection, Limits as HttpLimits, Persistence, Request, RequestError, Response};
+use super::problem::Problem;
+use super::routes::Call;
+use super::socket::Socket;
+use super::stream::{self, ReadyStream, RefusedForNow, StreamPlan};
+use super::{App, RefuseStreams, address, routes};
+
+/// What a connection's thread is for.
+#[derive(Debug)]
+pub(super) enum Mode {
+    /// To be served.
+    Serve(Ticket),
+    /// To be told that it cannot be.
+    Refuse(RefusalTicket),
+}
+
+impl Mode {
+    /// The connection's number.
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Serve(ticket) => ticket.place.number(),
+            Self::Refuse(ticket) => ticket.place.number(),
+        }
+    }
+}
+
+/// A connection's right to be served.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    peer: SocketAddr,
+    place: Place,
+    /// What the peer is counted by; a trusted proxy is not, its clients are.
+    _claim: Option<AddressClaim>,
+}
+
+impl Ticket {
+    /// A place for the connection, unless there are too many.
+    pub fn claim(app: &App, peer: SocketAddr) -> Result<Self, Full> {
+        let address = peer.ip().to_canonical();
+        let is_proxy = address::is_trusted(address, &app.limits.trusted_proxies);
+        let claim = if is_proxy { None } else { Some(app.admission.claim(address)?) };
+        Ok(Self { peer, place: app.admission.enter()?, _claim: claim })
+    }
+}
+
+/// A connection's right to be told why it is not served.
+#[derive(Debug)]
+pub(super) struct RefusalTicket {
+    app: Arc<App>,
+    peer: SocketAddr,
+    place: Place,
+    full: Full,
+}
+
+impl RefusalTicket {
+    pub fn new(app: &Arc<App>, peer: SocketAddr, full: Full) -> Self {
+        Self { app: app.clone(), peer, place: app.admission.enter_to_be_refused(), full }
+    }
+}
+
+impl Drop for RefusalTicket {
+    fn drop(&mut self) {
+        self.app.refusing.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Who asks, as far as the connection tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    /// The client's address, as its proxy tells it if that is trusted.
+    pub address: IpAddr,
+    /// Whether it came through a proxy whose word counts.
+    pub is_proxied: bool,
+    /// Whether it spoke TLS to that proxy.
+    pub is_secure: bool,
+}
+
+/// What a handler wants done.
+pub enum Answer {
+    /// Answer, and read the next request.
+    Respond(Response),
+    /// Become a stream.
+    Stream(Box<StreamPlan>),
+    /// Refuse a stream that cannot be had now.
+    Refuse(RefusedForNow),
+    /// Hand the connection over whole: to another protocol.
+    Upgrade(TakeOver),
+}
+
+/// Goes on with a connection in another protocol.
+pub type TakeOver = Box<dyn FnOnce(Connection<Socket>) + Send>;
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        Self::Respond(response)
+    }
+}
+
+/// How long a connection that is only refused may take for its request.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Serves a connection until it ends.
+pub(super) fn run(app: &Arc<App>, socket: &Socket, mode: Mode) {
+    // Each event is one write and should leave at once.
+    let _ = socket.tcp().set_nodelay(true);
+    match mode {
+        Mode::Serve(ticket) => serve(app, socket, &ticket),
+        Mode::Refuse(ticket) => refuse(app, socket, &ticket),
+    }
+}
+
+fn serve(app: &Arc<App>, socket: &Socket, ticket: &Ticket) {
+    ticket.place.begin_conversation(socket.clone());
+    // The server may have begun to stop before this connection was listed.
+    if app.is_draining() {
+        socket.stop_reading();
+    }
+    let next = converse(app, socket, ticket.peer);
+    ticket.place.end_conversation();
+    // What reading requests took is gone by here: a stream's thread sleeps with little memory.
+    match next {
+        Next::End => {}
+        Next::Stream(ready) => ready.serve(app),
+        Next::Upgrade(connection, take_over) => take_over(*connection),
+    }
+}
+
+/// What becomes of a connection when it reads no more requests.
+enum Next {
+    End,
+    Stream(Box<ReadyStream>),
+    Upgrade(Box<Connection<Socket>>, TakeOver),
+}
+
+fn converse(app: &Arc<App>, socket: &Socket, peer: SocketAddr) -> Next {
+    let mut connection =
+        Connection::new(socket.clone(), HttpLimits::from(&app.limits), app.clock.clone());
+    loop {
+        let request = match connection.next_request() {
+            Ok(Some(request)) => request,
+            Ok(None) => return Next::End,
+            Err(error) => return reject(connection, peer.ip(), "-", &error),
+        };
+        let client = Client::of(app, peer, &request);
+        let response = match answer(app, &mut connection, &request, client) {
+            Ok(Answer::Respond(response)) => response,
+            Ok(Answer::Refuse(reason)) => {
+                return refuse_stream(app, connection, &request, client, reason);
+            }
+            Ok(Answer::Upgrade(take_over)) => {
+                return Next::Upgrade(Box::new(connection), take_over);
+            }
+            Ok(Answer::Stream(plan)) => {
+                match ReadyStream::join(app, socket, request.version, *plan) {
+                    Ok(ready) => return Next::Stream(Box::new(ready)),
+                    Err(reason) => return refuse_stream(app, connection, &request, client, reason),
+                }
+            }
+            Err(error) => return reject(connection, client.address, request.path(), &error),
+        };
+        log_access(client, &request, response.status, response.body.as_slice().len());
+        if app.is_draining() {
+            connection.close_with(&response);
+            return Next::End;
+        }
+        if !matches!(connection.respond(&request, &response), Ok(Persistence::KeepAlive)) {
+            return Next::End;
+        }
+    }
+}
+
+fn answer(
+    app: &Arc<App>,
+    connection: &mut Connection<Socket>,
+    request: &Request,
+    client: Client,
+) -> Result<Answer, RequestError> {
+    let route = match routes::find(request) {
+        Ok(route) => route,
+        Err(problem) => return Ok(Response::from(problem).into()),
+    };
+    let body = if route.takes_body() { connection.read_body(request)? } else { Vec::new() };
+    let call = Call { app, request, client, parameters: route.parameters, body };
+    Ok((route.handler)(&call).unwrap_or_else(|problem| Response::from(problem).into()))
+}
+
+/// Answers what is no request, or the request whose body cannot be read: the connection is over.
+fn reject(connection: Connection<Socket>, from: IpAddr, path: &str, error: &RequestError) -> Next {
+    log::info!(target: "access", address:% = from, path; "not a request: {error}");
+    connection.refuse(error);
+    Next::End
+}
+
+/// Tells a connection beyond the limits so.
+fn refuse(app: &Arc<App>, socket: &Socket, ticket: &RefusalTicket) {
+    let limits = HttpLimits {
+        head_timeout: REFUSAL_PATIENCE,
+        keep_alive: REFUSAL_PATIENCE,
+        write_timeout: REFUSAL_PATIENCE,
+        ..HttpLimits::from(&app.limits)
+    };
+    let mut connection = Connection::new(socket.clone(), limits, app.clock.clone());
+    match connection.next_request() {
+        Ok(Some(request)) => {
+            let client = Client::of(app, ticket.peer, &request);
+            refuse_stream(app, connection, &request, client, RefusedForNow::Full(ticket.full));
+        }
+        Ok(None) => {}
+        Err(error) => connection.refuse(&error),
+    }
+}
+
+/// Refuses for now: by an event after which a browser comes back by itself, or by a status.
+fn refuse_stream(
+    app: &App,
+    connection: Connection<Socket>,
+    request: &Request,
+    client: Client,
+    reason: RefusedForNow,
+) -> Next {
+    if app.limits.refuse_streams == RefuseStreams::Event && request.names_event_stream() {
+        let bytes = stream::refusal(app, request.version, reason);
+        log_access(client, request, StatusCode::OK, bytes.len());
+        connection.close_with_bytes(&bytes);
+    } else {
+        let response = Response::from(for_now(reason));
+        log_access(client, request, response.status, response.body.as_slice().len());
+        connection.close_with(&response);
+    }
+    Next::End
+}
+
+fn log_access(client: Client, request: &Request, status: StatusCode, bytes: usize) {
+    log::info!(
+        target: "access",
+        address:% = client.address,
+        method:% = request.method,
+        path = request.path(),
+        status = status.as_u16(),
+        bytes;
+        "request answered"
+    );
+}
+
+impl Client {
+    fn of(app: &App, peer: SocketAddr, request: &Request) -> Self {
+        let trusted = &app.limits.trusted_proxies;
+        let is_proxied = address::is_trusted(peer.ip().to_canonical(), trusted);
+        let scheme = request.header(&HeaderName::from_static("x-forwarded-proto"));
+        Self {
+            address: address::client_address(peer.ip(), &request.headers, trusted),
+            is_proxied,
+            is_secure: is_proxied
+                && scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")),
+        }
+    }
+}
+
+/// A refusal for now as a problem.
+fn for_now(reason: RefusedForNow) -> Problem {
+    const COME_BACK: Duration = Duration::from_secs(5);
+    let unavailable = |detail| Problem::unavailable(COME_BACK).detail(detail);
+    let problem = match reason {
+        RefusedForNow::Full(Full::Address) => Problem::too_many_requests(COME_BACK)
+            .detail("this address holds as many connections as it may"),
+        RefusedForNow::Full(Full::Server) => {
+            unavailable("the server holds as many connections as it may")
+        }
+        RefusedForNow::Overloaded => unavailable("the server is behind or out of resources"),
+        RefusedForNow::Draining => unavailable("the server is stopping"),
+    };
+    Problem { code: reason.as_str(), ..problem }
+}

@@ -1,0 +1,77 @@
+//! One door for each family of clients.
+
+/// Everyone's events: stream, poll, status, broadcast (seed 004).
+pub mod events;
+
+/// Whether the server is alive.
+pub mod health;
+
+/// What people look at.
+pub mod pages;
+
+use std::collections::BTreeSet;
+
+use crate::event::EventName;
+use crate::event::subscription::NameFilter;
+
+/// The event types that may be broadcast and subscribed to.
+#[derive(Debug, Clone)]
+pub struct EventTypes {
+    listed: BTreeSet<EventName>,
+    /// `*` was configured: any valid name will do.
+    any: bool,
+}
+
+/// The types of seed 004.
+const BUILT_IN: [&str; 4] = ["summary_complete", "summary_progress", "system", "test"];
+
+impl EventTypes {
+    /// The built-in types and the configured ones, which were validated when they were read.
+    pub fn new(configured: &[String]) -> Self {
+        let names = BUILT_IN.iter().copied().chain(configured.iter().map(String::as_str));
+        Self {
+            listed: names.filter_map(|name| name.parse().ok()).collect(),
+            any: configured.iter().any(|name| name == "*"),
+        }
+    }
+
+    /// A type as it was written, if there is such a type.
+    pub fn allowed(&self, name: &str) -> Option<EventName> {
+        name.parse().ok().filter(|name| self.any || self.listed.contains(name))
+    }
+
+    /// The types by name, for people and for those who subscribe to all of them.
+    pub fn names(&self) -> Vec<&str> {
+        self.listed.iter().map(EventName::as_str).chain(self.any.then_some("*")).collect()
+    }
+
+    /// What a stream of all types lets pass. More than is allowed today cannot be published on this
+    /// door, so nothing needs to be filtered.
+    pub fn filter(&self) -> NameFilter {
+        NameFilter::All
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(configured: &[&str], name: &str, expected: bool) {
+        let configured: Vec<String> = configured.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            EventTypes::new(&configured).allowed(name).is_some(),
+            expected,
+            "{name} of {configured:?}"
+        );
+    }
+
+    #[test]
+    fn built_in_and_configured_types_are_allowed() {
+        check(&[], "system", true);
+        check(&[], "order_paid", false);
+        check(&["order_paid"], "order_paid", true);
+        check(&["*"], "anything", true);
+        check(&["*"], "not a name", false);
+        check(&["*"], "*", false);
+    }
+}

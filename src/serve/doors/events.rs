@@ -1,0 +1,173 @@
+//! Door A: events for everyone and for one's own session, filtered by type (seed 004).
+
+pub mod broadcast;
+pub mod poll;
+pub mod status;
+
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue, Method};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::EventTypes;
+use crate::event::dialect::Dialect;
+use crate::event::subscription::{NameFilter, Subscription};
+use crate::event::topic::{Identifier, Topic};
+use crate::hub::{Profile, Resume};
+use crate::serve::conversation::Answer;
+use crate::serve::http::Request;
+use crate::serve::http::request::EVENT_STREAM;
+use crate::serve::problem::Problem;
+use crate::serve::routes::Call;
+use crate::serve::stream::{self, RefusedForNow, StreamPlan};
+
+/// The name under which this door's streams stand in status and logs.
+const DOOR: &str = "events";
+
+/// `GET /events?subscribe=a,b`: the stream.
+pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {
+    if !call.request.accepts(EVENT_STREAM) {
+        return Err(Problem::not_acceptable(EVENT_STREAM));
+    }
+    let visit = Visit::of(call)?;
+    if call.request.method == Method::HEAD {
+        return Ok(stream::response(visit.headers).into());
+    }
+    if call.app.is_draining() {
+        return Ok(Answer::Refuse(RefusedForNow::Draining));
+    }
+    // A client of a trusted proxy is counted by its own address, stream by stream.
+    let claim = match call
+        .client
+        .is_proxied
+        .then(|| call.app.admission.claim(call.client.address))
+        .transpose()
+    {
+        Ok(claim) => claim,
+        Err(full) => return Ok(Answer::Refuse(RefusedForNow::Full(full))),
+    };
+    let (subscriptions, session) = (visit.wanted.clone(), visit.session.clone());
+    let connected = move |id: Uuid| {
+        json!({
+            "connection_id": id,
+            "message": "Connected to notification stream",
+            "subscriptions": subscriptions,
+            "session_id": session,
+        })
+        .to_string()
+    };
+    Ok(Answer::Stream(Box::new(StreamPlan {
+        profile: visit.profile(call),
+        headers: visit.headers,
+        connected: Box::new(connected),
+        claim,
+        last_event_id: visit.last_event_id,
+    })))
+}
+
+/// What a request to this door says of its sender and its wishes.
+struct Visit {
+    session: Identifier,
+    /// The types it named, or all there are.
+    wanted: Vec<String>,
+    names: NameFilter,
+    last_event_id: Option<String>,
+    /// A cookie, if this is the first visit.
+    headers: HeaderMap,
+}
+
+impl Visit {
+    fn of(call: &Call<'_>) -> Result<Self, Problem> {
+        let (session, headers) = session(call)?;
+        let (wanted, names) = wanted(call.request, &call.app.event_types)?;
+        Ok(Self { session, wanted, names, last_event_id: last_event_id(call.request), headers })
+    }
+
+    fn profile(&self, call: &Call<'_>) -> Profile {
+        let topics = [Topic::events(), Topic::session(self.session.clone())];
+        Profile {
+            door: DOOR,
+            project: Identifier::default_project(),
+            session: Some(self.session.clone()),
+            user: None,
+            address: Some(call.client.address),
+            subscription: Subscription::new(topics, self.names.clone()),
+            dialect: Dialect::Events,
+            envelope: stream::envelope(call.request.version),
+            resume: resume(self.last_event_id.as_deref()),
+        }
+    }
+}
+
+/// The caller's session: what the query names, else the `sid` cookie, else a new one and its cookie.
+pub fn session(call: &Call<'_>) -> Result<(Identifier, HeaderMap), Problem> {
+    if let Some(id) = call.request.query("session_id") {
+        let session = id.parse().map_err(|error| {
+            Problem::bad_request("invalid_session_id", format!("session_id: {error}"))
+        })?;
+        return Ok((session, HeaderMap::new()));
+    }
+    // A cookie that is no session id of ours is as good as none.
+    if let Some(session) = call.request.cookie("sid").and_then(|id| id.parse().ok()) {
+        return Ok((session, HeaderMap::new()));
+    }
+    let session = Identifier::from(Uuid::new_v4());
+    Ok((session.clone(), HeaderMap::from_iter([(SET_COOKIE, session_cookie(call, &session)?)])))
+}
+
+const COOKIE_LIFETIME_DAYS: i64 = 30;
+
+fn session_cookie(call: &Call<'_>, session: &Identifier) -> Result<HeaderValue, Problem> {
+    let cookie = cookie::Cookie::build(("sid", session.as_str()))
+        .path("/")
+        .http_only(true)
+        .same_site(cookie::SameSite::Lax)
+        .secure(call.client.is_secure)
+        .max_age(cookie::time::Duration::days(COOKIE_LIFETIME_DAYS))
+        .build();
+    HeaderValue::from_str(&cookie.to_string())
+        .map_err(|_| Problem::bad_request("invalid_session_id", "session_id"))
+}
+
+/// The types that `subscribe` names, as they will be shown and as a filter.
+fn wanted(request: &Request, types: &EventTypes) -> Result<(Vec<String>, NameFilter), Problem> {
+    let named: Vec<String> = request
+        .query_all("subscribe")
+        .flat_map(|list| list.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>())
+        .filter(|name| !name.is_empty())
+        .collect();
+    if named.is_empty() {
+        return Ok((types.names().into_iter().map(str::to_owned).collect(), NameFilter::All));
+    }
+    let allowed =
+        named.iter().map(|name| types.allowed(name).ok_or_else(|| unknown_type(name, types)));
+    let filter = NameFilter::only(allowed.collect::<Result<Vec<_>, _>>()?);
+    Ok((named, filter))
+}
+
+fn unknown_type(name: &str, types: &EventTypes) -> Problem {
+    let name: String = name.chars().take(80).collect();
+    let allowed = types.names().join(", ");
+    Problem::bad_request(
+        "unknown_event_type",
+        format!("There is no event type {name:?}; there are: {allowed}."),
+    )
+}
+
+/// What the client had last: the header that a browser sends by itself, else the query.
+fn last_event_id(request: &Request) -> Option<String> {
+    let header = request
+        .headers
+        .get("last-event-id")
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    header
+        .or_else(|| request.query("last_event_id").map(std::borrow::Cow::into_owned))
+        .filter(|id| !id.is_empty())
+}
+
+fn resume(last_event_id: Option<&str>) -> Resume {
+    match last_event_id {
+        None => Resume::FromNow,
+        Some(id) => id.parse().map_or(Resume::Unknown, Resume::After),
+    }
+}

@@ -1,0 +1,123 @@
+//! `GET /events/poll?since=&subscribe=`: the same events for clients whose streams keep failing.
+//!
+//! A poll is a stream that takes its events instead of having them written: it joins, waits for the
+//! first, and leaves with the answer. Ids and filters are the stream's own, and so is a gap.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::{Visit, resume};
+use crate::event::{Event, EventId};
+use crate::hub::{EndReason, Joined, Sink};
+use crate::serve::conversation::Answer;
+use crate::serve::http::Response;
+use crate::serve::problem::Problem;
+use crate::serve::routes::Call;
+use crate::serve::stream::{RefusedForNow, gap_data};
+use crate::serve::time::iso;
+
+/// How long a poll waits for an event.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// The most events of one answer; the next poll brings the rest.
+const MAX_EVENTS: usize = 1_000;
+
+/// Answers with what there is since `since`; waits if there is nothing. Without `since` it answers
+/// at once, with the id to go on from.
+pub fn poll(call: &Call<'_>) -> Result<Answer, Problem> {
+    let visit = Visit::of(call)?;
+    let since = call.request.query("since").filter(|id| !id.is_empty());
+    let mut profile = visit.profile(call);
+    profile.resume = resume(since.as_deref());
+    let mut joined = match call.app.hub.join(profile, Arc::new(NoSink)) {
+        Ok(joined) => joined,
+        Err(refused) => return Ok(Answer::Refuse(RefusedForNow::from(refused))),
+    };
+    let mut events = entries(&mut joined, since.as_deref());
+    if since.is_some() && events.is_empty() && !call.app.is_draining() {
+        // What ends the poll, a stop say, is no failure: the client just asks again.
+        let arrived = joined.writer.take_events(PATIENCE).unwrap_or_default();
+        events.extend(arrived.iter().take(MAX_EVENTS).map(Entry::from));
+    }
+    joined.writer.stream().end(EndReason::Finished);
+    let last = events.last().map_or(joined.after, |entry| entry.id);
+    let answer = json!({
+        "events": events,
+        "last_event_id": last,
+        "session_id": visit.session,
+        "subscriptions": visit.wanted,
+        "retry_ms": call.app.jittered_retry().as_millis() as u64,
+    });
+    let mut response = Response::json(http::StatusCode::OK, &answer)
+        .header(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers.extend(visit.headers);
+    Ok(response.into())
+}
+
+/// One event as a poll's answer has it.
+#[derive(Debug, Serialize)]
+struct Entry {
+    id: EventId,
+    event: String,
+    data: Box<RawValue>,
+    time: String,
+}
+
+impl From<&Arc<Event>> for Entry {
+    fn from(event: &Arc<Event>) -> Self {
+        Self {
+            id: event.id,
+            event: event.body.name.to_string(),
+            data: raw(event.body.data.as_str().to_owned()),
+            time: iso(event.time_ms),
+        }
+    }
+}
+
+fn raw(json: String) -> Box<RawValue> {
+    // An event's data is JSON by construction.
+    RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+/// What the client is owed from before, its gap first.
+fn entries(joined: &mut Joined, since: Option<&str>) -> Vec<Entry> {
+    let gap = joined.replay.gap.map(|gap| Entry {
+        id: gap.to,
+        event: "gap".to_owned(),
+        data: raw(gap_data(&gap, since)),
+        time: iso(gap.to.ms),
+    });
+    let events = std::mem::take(&mut joined.replay.events);
+    gap.into_iter().chain(events.iter().take(MAX_EVENTS).map(Entry::from)).collect()
+}
+
+/// A poll's events are taken, never written.
+#[derive(Debug)]
+struct NoSink;
+
+impl Sink for NoSink {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn wait_writable(&self, _: Option<Duration>) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn close(&self) {}
+
+    fn hung_up(&self) -> bool {
+        false
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}

@@ -1,0 +1,118 @@
+//! A TCP connection, shared by its thread, the hub's dispatcher, and whoever shuts it down.
+//!
+//! To the conversation it is a transport that blocks; to the hub it is a sink that is written
+//! without blocking by whoever has the turn.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use super::http::Transport;
+use crate::hub::Sink;
+
+/// A connection. Cheap to clone; closed when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Socket(Arc<TcpStream>);
+
+impl From<TcpStream> for Socket {
+    fn from(socket: TcpStream) -> Self {
+        Self(Arc::new(socket))
+    }
+}
+
+impl Socket {
+    /// The connection itself.
+    pub fn tcp(&self) -> &TcpStream {
+        &self.0
+    }
+
+    /// Makes every read from now on find the end of the stream.
+    pub fn stop_reading(&self) {
+        // Fails only if the peer is gone already.
+        let _ = self.0.shutdown(Shutdown::Read);
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self.0).write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Socket {
+    fn set_read_timeout(&self, at_most: Option<Duration>) -> io::Result<()> {
+        self.0.set_read_timeout(at_most)
+    }
+
+    fn set_write_timeout(&self, at_most: Option<Duration>) -> io::Result<()> {
+        self.0.set_write_timeout(at_most)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.0.shutdown(Shutdown::Write)
+    }
+}
+
+/// What a client may say after its request before it is cut off: a stream reads no requests.
+const MAX_CHATTER_BYTES: usize = 64 << 10;
+
+impl Sink for Socket {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        // The descriptor itself stays blocking; only this call does not.
+        Ok(send(&*self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+
+    fn wait_writable(&self, at_most: Option<Duration>) -> io::Result<bool> {
+        let timeout = at_most.and_then(|limit| Timespec::try_from(limit).ok());
+        let mut descriptors = [PollFd::new(&*self.0, PollFlags::OUT)];
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn close(&self) {
+        // Fails only if the peer is gone already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+
+    fn hung_up(&self) -> bool {
+        let mut discarded = [0; 512];
+        let mut chatter = 0;
+        while chatter < MAX_CHATTER_BYTES {
+            match recv(&*self.0, &mut discarded, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => return true,
+                Ok((received, _)) => chatter += received,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return false,
+                Err(_) => return true,
+            }
+        }
+        true
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
+    }
+}

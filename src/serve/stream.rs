@@ -1,0 +1,244 @@
+//! The connection's thread once it is a stream: opening, replay, catching up, heartbeats, end.
+
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::App;
+use super::admission::{AddressClaim, Full};
+use super::http::request::EVENT_STREAM;
+use super::http::{Response, Version};
+use super::socket::Socket;
+use super::time::iso;
+use crate::event::EventId;
+use crate::event::dialect::{Block, Dialect, Envelope};
+use crate::event::topic::Identifier;
+use crate::hub::{EndReason, Gap, Joined, Profile, Refused, Resume};
+
+/// What a door wants done with a connection that is to become a stream.
+pub struct StreamPlan {
+    /// Who it is for and what it wants.
+    pub profile: Profile,
+    /// Headers besides those of every stream.
+    pub headers: HeaderMap,
+    /// The data of its first event, `connected`, from the stream's public name.
+    pub connected: Box<dyn FnOnce(Uuid) -> String + Send>,
+    /// What a client behind a proxy is counted by.
+    pub claim: Option<AddressClaim>,
+    /// What the client named as the last event it had, in its own words; for `gap`.
+    pub last_event_id: Option<String>,
+}
+
+/// Why a stream cannot be had now, though it may be later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedForNow {
+    /// A limit on connections or streams is reached.
+    Full(Full),
+    /// The server is behind, or out of resources.
+    Overloaded,
+    /// The server is stopping.
+    Draining,
+}
+
+impl RefusedForNow {
+    /// The stable word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full(Full::Server) => "too_many_connections",
+            Self::Full(Full::Address) => "too_many_connections_from_address",
+            Self::Overloaded => "overloaded",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+impl From<Refused> for RefusedForNow {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Busy | Refused::Exhausted => Self::Overloaded,
+            Refused::Stopping => Self::Draining,
+        }
+    }
+}
+
+/// A stream that has its place in the hub and has been sent nothing yet.
+pub(super) struct ReadyStream {
+    joined: Joined,
+    opening: Vec<u8>,
+    _claim: Option<AddressClaim>,
+}
+
+impl ReadyStream {
+    /// Takes the stream's place in the hub.
+    pub fn join(
+        app: &App,
+        socket: &Socket,
+        version: Version,
+        plan: StreamPlan,
+    ) -> Result<Self, RefusedForNow> {
+        let joined = app.hub.join(plan.profile, Arc::new(socket.clone()))?;
+        let connected = (plan.connected)(joined.writer.stream().id);
+        let (mut opening, _) = response(plan.headers).stream_head(version, app.clock.unix_ms());
+        opening.extend(first_events(app, &joined, &connected, plan.last_event_id.as_deref()));
+        Ok(Self { joined, opening, _claim: plan.claim })
+    }
+
+    /// Serves the stream until it ends.
+    pub fn serve(mut self, app: &App) {
+        log_opened(&self.joined);
+        let reason = self.run();
+        if reason.is_planned() {
+            say_goodbye(app, &mut self.joined, reason);
+        }
+        log_closed(app, &self.joined, reason);
+    }
+
+    /// Opening, replay, and then whatever comes.
+    fn run(&mut self) -> EndReason {
+        let profile = &self.joined.writer.stream().profile;
+        let (dialect, envelope) = (profile.dialect, profile.envelope);
+        if let Err(reason) = self.open() {
+            return reason;
+        }
+        let heartbeat = dialect.heartbeat();
+        self.joined.writer.run(heartbeat.bytes(envelope))
+    }
+
+    fn open(&mut self) -> Result<(), EndReason> {
+        self.joined.writer.write(&std::mem::take(&mut self.opening), 1)?;
+        let replay = std::mem::take(&mut self.joined.replay.events);
+        self.joined.writer.replay(replay)
+    }
+}
+
+/// A response that is a stream of events, before its first one.
+pub(super) fn response(headers: HeaderMap) -> Response {
+    let mut response = Response::stream(EVENT_STREAM)
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"))
+        .header(X_ACCEL_BUFFERING, HeaderValue::from_static("no"))
+        .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers.extend(headers);
+    response
+}
+
+/// Asks nginx not to hold events back.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// How frames are delimited for a client of this version.
+pub(super) fn envelope(version: Version) -> Envelope {
+    match version {
+        Version::Http10 => Envelope::Bare,
+        Version::Http11 => Envelope::Sized,
+    }
+}
+
+/// `connected`, which carries the id from which the client resumes if it gets nothing else; and
+/// `gap`, if what the client is owed is not to be had.
+fn first_events(
+    app: &App,
+    joined: &Joined,
+    connected: &str,
+    last_event_id: Option<&str>,
+) -> Vec<u8> {
+    let stream = joined.writer.stream();
+    let (dialect, envelope) = (stream.profile.dialect, stream.profile.envelope);
+    let resume_point = match stream.profile.resume {
+        Resume::FromNow => joined.after,
+        Resume::After(id) => id,
+        // Until it is told of the gap, it has nothing: this id comes before all others.
+        Resume::Unknown => EventId::default(),
+    };
+    let retry = app.jittered_retry();
+    let block =
+        Block { id: Some(resume_point), retry: Some(retry), name: "connected", data: connected };
+    let mut bytes = dialect.encode_block(&block).bytes(envelope).to_vec();
+    if let Some(gap) = joined.replay.gap {
+        let data = gap_data(&gap, last_event_id);
+        let block = Block { id: Some(gap.to), retry: None, name: "gap", data: &data };
+        bytes.extend_from_slice(dialect.encode_block(&block).bytes(envelope));
+    }
+    bytes
+}
+
+/// What `gap` says: `from` is what the client named, `to` where the stream is complete again.
+pub(super) fn gap_data(gap: &Gap, last_event_id: Option<&str>) -> String {
+    let from = gap.from.map(|id| id.to_string()).or_else(|| last_event_id.map(str::to_owned));
+    json!({"from": from, "to": gap.to, "reason": gap.reason}).to_string()
+}
+
+/// The last words of a stream that ends as planned.
+fn say_goodbye(app: &App, joined: &mut Joined, reason: EndReason) {
+    let stream = joined.writer.stream().clone();
+    let mut bytes = Vec::new();
+    if reason == EndReason::Shutdown {
+        let retry = app.spread_retry();
+        let data = json!({
+            "type": "reconnect",
+            "reason": reason.as_str(),
+            "message": "The server is stopping. The connection will be back shortly.",
+            "retry_ms": retry.as_millis() as u64,
+            "timestamp": iso(app.clock.unix_ms()),
+        });
+        let block = Block { id: None, retry: Some(retry), name: "system", data: &data.to_string() };
+        bytes.extend_from_slice(
+            stream.profile.dialect.encode_block(&block).bytes(stream.profile.envelope),
+        );
+    }
+    if stream.profile.envelope == Envelope::Sized {
+        bytes.extend_from_slice(LAST_CHUNK);
+    }
+    // A client that is gone by now needs no goodbye.
+    let _ = joined.writer.write(&bytes, 0);
+}
+
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// All that is sent for a stream that is refused in a way after which a browser comes back by itself: every status but 200 would
+/// end its EventSource for good.
+pub(super) fn refusal(app: &App, version: Version, reason: RefusedForNow) -> Vec<u8> {
+    let retry = app.spread_retry();
+    let data = json!({
+        "type": "refused",
+        "reason": reason.as_str(),
+        "message": "The stream cannot be had right now.",
+        "retry_ms": retry.as_millis() as u64,
+        "timestamp": iso(app.clock.unix_ms()),
+    });
+    let block = Block { id: None, retry: Some(retry), name: "system", data: &data.to_string() };
+    let (mut bytes, _) = response(HeaderMap::new()).stream_head(version, app.clock.unix_ms());
+    bytes.extend_from_slice(Dialect::Events.encode_block(&block).bytes(envelope(version)));
+    if version != Version::Http10 {
+        bytes.extend_from_slice(LAST_CHUNK);
+    }
+    bytes
+}
+
+fn log_opened(joined: &Joined) {
+    let stream = joined.writer.stream();
+    let profile = &stream.profile;
+    log::info!(
+        target: "streams",
+        connection:% = stream.id,
+        door = profile.door,
+        address:% = profile.address.map_or_else(String::new, |address| address.to_string()),
+        session = profile.session.as_ref().map_or("", Identifier::as_str),
+        user = profile.user.as_ref().map_or("", Identifier::as_str);
+        "stream opened"
+    );
+}
+
+fn log_closed(app: &App, joined: &Joined, reason: EndReason) {
+    let stream = joined.writer.stream();
+    log::info!(
+        target: "streams",
+        connection:% = stream.id,
+        reason = reason.as_str(),
+        lifetime_ms = app.clock.now().saturating_duration_since(stream.created).as_millis() as u64,
+        events = stream.events_sent(),
+        bytes = stream.bytes_sent();
+        "stream closed"
+    );
+}

@@ -13,6 +13,8 @@ mod webvtt;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 /// What was said, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcript {
@@ -88,7 +90,28 @@ impl Transcript {
         let spoken = |cue: &Cue| cue.text.chars().any(char::is_alphanumeric);
         if cues.iter().any(spoken) { Ok(Self { cues }) } else { Err(InvalidTranscript::NoWords) }
     }
+
+    /// What tells it apart from others.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        for cue in &self.cues {
+            for time in [cue.start, cue.end] {
+                let ms = time.map_or(u128::MAX, |time| time.as_millis());
+                hash.update(ms.to_le_bytes());
+            }
+            hash.update(cue.text.len().to_le_bytes());
+            hash.update(cue.text.as_bytes());
+        }
+        Fingerprint(hash.finalize().into())
+    }
 }
+
+/// What tells transcripts apart: the same words at the same times have the same, whatever file they
+/// came in.
+///
+/// It decides whether one session is given what was made for another, so it must be hard to forge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
 
 /// A caption as it stands in the file, its lines still apart: rolling captions repeat whole lines.
 #[derive(Debug, Default)]
@@ -211,6 +234,17 @@ mod tests {
             error(Format::WebVtt, "WEBVTT\n\n00:01.000 --> 00:02.000\n"),
             "line 1: there are no words in the transcript"
         );
+    }
+
+    #[test]
+    fn the_same_words_at_the_same_times_have_the_same_fingerprint() {
+        let print = |format, text| Transcript::parse(format, text).unwrap().fingerprint();
+        let vtt = "WEBVTT\n\n00:01.000 --> 00:02.000\n<b>Hello</b>  there.";
+        let srt = "7\r\n00:00:01,000 --> 00:00:02,000\r\nHello there.\r\n";
+        assert_eq!(print(Format::WebVtt, vtt), print(Format::SubRip, srt));
+        assert_ne!(print(Format::WebVtt, vtt), print(Format::Text, "Hello there."));
+        assert_ne!(print(Format::Text, "a b"), print(Format::Text, "a\n\nb"));
+        assert_eq!(print(Format::Text, "a b"), print(Format::Text, " a\nb\n\n"));
     }
 
     #[test]

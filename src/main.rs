@@ -5,10 +5,12 @@ mod logging;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tidings::clock::SystemClock;
+use signal_hook::low_level::emulate_default_handler;
+use tidings::clock::{Clock, SystemClock};
 use tidings::hub::Hub;
 use tidings::publish::Publisher;
 use tidings::serve::{self, App, listener};
@@ -27,51 +29,57 @@ fn main() -> ExitCode {
         log::warn!("{warning}");
     }
     match reading.command {
-        Command::CheckConfig => check_config(&reading),
-        Command::Serve => match serve(reading.settings) {
+        Command::CheckConfig => print(&reading),
+        Command::Serve => match run(reading.settings) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("tidings: {error}");
+            Err(sentence) => {
+                eprintln!("tidings: {sentence}");
                 ExitCode::FAILURE
             }
         },
     }
 }
 
-fn check_config(reading: &Reading) -> ExitCode {
+fn print(reading: &Reading) -> ExitCode {
     // Whoever reads may have seen enough and hung up.
     let _ = write!(io::stdout(), "{reading}");
     ExitCode::SUCCESS
 }
 
-fn serve(settings: Settings) -> io::Result<()> {
+/// Serves until a signal comes, or says why it cannot.
+fn run(settings: Settings) -> Result<(), String> {
     let shutdown = Shutdown::new();
-    stop_on_signals(&shutdown)?;
-    let in_words =
-        |error| io::Error::other(format!("cannot listen on {}: {error}", settings.listen));
-    let listener =
-        listener::bind(settings.listen, settings.serve.listen_backlog).map_err(in_words)?;
-    let clock = Arc::new(SystemClock);
-    let hub = Hub::start(settings.hub, clock.clone())?;
-    let publisher = Publisher::new(hub.clone(), &settings.publish);
-    let app = Arc::new(App::new(hub, publisher, settings.serve, settings.publish, clock));
-    eprintln!("tidings: listening on http://{}", listener.local_addr()?);
-    serve::run(&listener, &app, &shutdown)
+    stop_on_signals(&shutdown).map_err(|e| format!("cannot watch for signals: {e}"))?;
+    let listener = listener::bind(settings.listen, settings.serve.listen_backlog)
+        .map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
+    let address = listener.local_addr().map_err(|e| format!("cannot listen: {e}"))?;
+    let app = app(settings).map_err(|e| format!("cannot start: {e}"))?;
+    // For people, and for programs that chose port 0: the one line that is not a log line.
+    eprintln!("tidings: listening on http://{address}");
+    serve::run(&listener, &Arc::new(app), &shutdown).map_err(|e| format!("cannot serve: {e}"))
 }
 
-/// SIGTERM or SIGINT stops cleanly; a second one at once.
+/// Puts the parts together.
+fn app(settings: Settings) -> io::Result<App> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let hub = Hub::start(settings.hub, clock.clone())?;
+    let publisher = Publisher::new(hub.clone(), &settings.publish);
+    Ok(App::new(hub, publisher, settings.serve, settings.publish, clock))
+}
+
+/// The first SIGTERM or SIGINT stops in order; a second ends the process as if nobody had caught it.
 fn stop_on_signals(shutdown: &Shutdown) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let shutdown = shutdown.clone();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+    let wait = move || {
         for signal in signals.forever() {
             if shutdown.is_triggered() {
-                // As a shell reports a death by this signal.
-                std::process::exit(128 + signal);
+                let _ = emulate_default_handler(signal);
             }
             log::info!("stopping; a second signal stops at once");
             shutdown.trigger();
         }
-    })?;
+    };
+    thread::Builder::new().name("signals".into()).spawn(wait)?;
     Ok(())
 }

@@ -7,5 +7,8 @@
     reason = "a test ends by panicking; clippy knows that of test functions, not of their helpers"
 )]
 
+mod nginx;
 mod settings;
+mod stop;
+mod support;
 mod tidy;

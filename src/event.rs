@@ -4,16 +4,16 @@
 //! makes it an [`Event`]. Both consist of parts that can only be built valid, so nobody later has
 //! to remember to check. What an event looks like on the wire is [`dialect`]'s business.
 
-/// Event to bytes, for each family of clients.
+// Event to bytes, for each family of clients.
 pub mod dialect;
 
-/// Bytes to events: the client's side of the wire.
+// Bytes to events: the client's side of the wire.
 pub mod parser;
 
-/// Which events a stream wants.
+// Which events a stream wants.
 pub mod subscription;
 
-/// Whom an event is for.
+// Whom an event is for.
 pub mod topic;
 
 use std::fmt;

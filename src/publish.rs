@@ -1,6 +1,6 @@
 //! Who puts events in: the one door into the hub. The ways that lead to it are the submodules.
 
-/// Summaries of talks: takes transcripts, tells the session that asked how far it is.
+// Summaries of talks: takes transcripts, tells the session that asked how far it is.
 pub mod summarizer;
 
 use serde::Serialize;

@@ -4,40 +4,40 @@
 //! requests and hands each to the [`routes`]. A request that a door turns into a stream ends the
 //! conversation; the same thread then runs [`stream`].
 
-/// Accepting connections, whatever happens.
+// Accepting connections, whatever happens.
 pub mod listener;
 
-/// Who may hold a connection.
+// Who may hold a connection.
 pub mod admission;
 
-/// One connection's thread: requests in, answers out.
+// One connection's thread: requests in, answers out.
 pub mod conversation;
 
-/// Bytes to requests, responses to bytes, over anything that reads and writes.
+// Bytes to requests, responses to bytes, over anything that reads and writes.
 pub mod http;
 
-/// Who is at the other end, behind proxies or not.
+// Who is at the other end, behind proxies or not.
 pub mod address;
 
-/// The table: method and path to function.
+// The table: method and path to function.
 pub mod routes;
 
-/// One door for each family of clients.
+// One door for each family of clients.
 pub mod doors;
 
-/// Files and pages, with everything a cache wants to know.
+// Files and pages, with everything a cache wants to know.
 pub mod assets;
 
-/// How the server says no.
+// How the server says no.
 pub mod problem;
 
-/// The connection's thread once it is a stream.
+// The connection's thread once it is a stream.
 pub mod stream;
 
-/// Times as people and browsers read them.
+// Times as people and browsers read them.
 pub mod time;
 
-/// A TCP connection, shared by those who write it.
+// A TCP connection, shared by those who write it.
 pub mod socket;
 
 use std::io;

@@ -7,22 +7,22 @@
 //!
 //! Everything is kept in memory and gone after a restart.
 
-/// What one request became: its items and how far they are.
+// What one request became: its items and how far they are.
 pub mod batch;
 
-/// What may be asked for.
+// What may be asked for.
 pub mod request;
 
-/// Cues to sentences.
+// Cues to sentences.
 pub mod sentences;
 
-/// The summaries that were made, within bounds.
+// The summaries that were made, within bounds.
 pub mod shelf;
 
-/// Sentences to a summary: the engine that needs no network.
+// Sentences to a summary: the engine that needs no network.
 pub mod textrank;
 
-/// What was said, and when: text, WebVTT and `SubRip` files as cues.
+// What was said, and when: text, WebVTT and `SubRip` files as cues.
 pub mod transcript;
 
 mod queue;

@@ -1,12 +1,12 @@
 //! One door for each family of clients.
 
-/// Everyone's events: stream, poll, status, broadcast (seed 004).
+// Everyone's events: stream, poll, status, broadcast (seed 004).
 pub mod events;
 
-/// Whether the server is alive.
+// Whether the server is alive.
 pub mod health;
 
-/// What people look at.
+// What people look at.
 pub mod pages;
 
 use std::collections::BTreeSet;

@@ -6,37 +6,37 @@
 //! [`connection`] reads, [`head`] and [`target`] understand, [`framing`] and [`chunked`] find the
 //! body's end, [`request`] is what a handler sees, [`response`] is what it answers.
 
-/// Requests in, responses out, one after the other.
+// Requests in, responses out, one after the other.
 pub mod connection;
 
-/// Why there is no request, and what the client is told.
+// Why there is no request, and what the client is told.
 pub mod error;
 
-/// What a request is for a handler.
+// What a request is for a handler.
 pub mod request;
 
-/// What a handler answers.
+// What a handler answers.
 pub mod response;
 
-/// A request's first lines, from bytes.
+// A request's first lines, from bytes.
 pub mod head;
 
-/// What a request is aimed at: path and query.
+// What a request is aimed at: path and query.
 pub mod target;
 
-/// Where a body ends.
+// Where a body ends.
 pub mod framing;
 
-/// Bodies that come in chunks.
+// Bodies that come in chunks.
 pub mod chunked;
 
-/// What a client prefers: lists with weights.
+// What a client prefers: lists with weights.
 pub mod preference;
 
-/// Bytes that were read and not yet used.
+// Bytes that were read and not yet used.
 pub mod buffer;
 
-/// What a connection runs over.
+// What a connection runs over.
 pub mod transport;
 
 #[cfg(test)]

@@ -216,6 +216,23 @@ fn every_file_opens_with_what_it_holds() {
 }
 
 #[test]
+fn a_module_is_documented_in_its_own_file() {
+    // Documented where it is declared as well, rustdoc would look there for the links of its own file.
+    let sources = sources(&["src"]);
+    let breaches = sources.iter().flat_map(|source| {
+        let lines: Vec<_> = source.text.lines().map(str::trim).collect();
+        let twice = lines.windows(2).enumerate().filter(|(_, pair)| {
+            let declared = pair[1].trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+            pair[0].starts_with("///") && declared.starts_with("mod ") && declared.ends_with(';')
+        });
+        let breaches = twice
+            .map(|(index, _)| breach(source, index + 1, "`///` before a module; `//` will do"));
+        breaches.collect::<Vec<_>>()
+    });
+    check(breaches);
+}
+
+#[test]
 fn no_file_is_long_without_a_reason() {
     let sources = sources(&["src", "tests", "benches", "examples", "fuzz"]);
     let long = sources.iter().filter_map(|source| {

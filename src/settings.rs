@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
+use crate::publish::summarizer;
 use crate::{hub, publish, serve};
 
 /// What the program was told, and what to do with it.
@@ -69,6 +70,8 @@ pub struct Settings {
     pub publish: publish::Limits,
     /// Whether summaries and their page are on.
     pub summarizer: bool,
+    /// What summaries may use.
+    pub summaries: summarizer::Limits,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -82,6 +85,7 @@ impl Default for Settings {
             hub: hub::Limits::default(),
             publish: publish::Limits::default(),
             summarizer: true,
+            summaries: summarizer::Limits::default(),
             log: Log { filter: "info".into(), format: LogFormat::Text },
         }
     }

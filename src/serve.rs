@@ -1,8 +1,8 @@
 //! How events leave: accept, limits, one named thread per connection.
 //!
-//! [`listener`] accepts, [`admission`] counts, [`conversation`] is a connection's thread: it reads
-//! requests and hands each to the [`routes`]. A request that a door turns into a stream ends the
-//! conversation; the same thread then runs [`stream`].
+//! [`listener`] accepts, [`admission`] counts, `workers` has the threads. A [`conversation`] reads
+//! requests and hands each to the [`routes`]. A request that a door turns into a [`stream`] ends the
+//! conversation, and the stream gets a thread of its own.
 
 // Accepting connections, whatever happens.
 pub mod listener;
@@ -10,7 +10,10 @@ pub mod listener;
 // Who may hold a connection.
 pub mod admission;
 
-// One connection's thread: requests in, answers out.
+// The threads that read requests, and those that serve streams.
+mod workers;
+
+// Requests in, answers out, one after the other.
 pub mod conversation;
 
 // Bytes to requests, responses to bytes, over anything that reads and writes.
@@ -49,9 +52,10 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 
 use self::admission::Admission;
+use self::conversation::{Mode, RefusalTicket, Ticket};
 use self::doors::EventTypes;
 use self::doors::pages::Pages;
-use self::socket::Socket;
+use self::workers::Workers;
 use crate::clock::Clock;
 use crate::hub::{EndReason, Hub};
 use crate::publish::Publisher;
@@ -134,40 +138,24 @@ const MAX_REFUSING: usize = 64;
 /// Accepts and serves connections until `shutdown` is given, then ends them: streams are told and
 /// closed cleanly, requests under way are answered. Returns within the stop timeout.
 pub fn run(listener: &TcpListener, app: &Arc<App>, shutdown: &Shutdown) -> io::Result<()> {
-    listener::accept(listener, shutdown, |socket, peer| take(app, socket, peer))?;
+    let workers = Workers::new();
+    listener::accept(listener, shutdown, |socket, peer| take(app, &workers, socket, peer))?;
+    drop(workers);
     stop(app);
     Ok(())
 }
 
-/// Gives a connection a thread of its own.
-fn take(app: &Arc<App>, socket: TcpStream, peer: SocketAddr) {
-    let full = match conversation::Ticket::claim(app, peer) {
-        Ok(ticket) => return spawn(app, socket, conversation::Mode::Serve(ticket)),
+/// Has a connection served, or told why not.
+fn take(app: &Arc<App>, workers: &Workers, socket: TcpStream, peer: SocketAddr) {
+    let full = match Ticket::claim(app, peer) {
+        Ok(ticket) => return workers.serve(app, socket.into(), Mode::Serve(ticket)),
         Err(full) => full,
     };
     if app.refusing.fetch_add(1, Ordering::Relaxed) < MAX_REFUSING {
-        spawn(
-            app,
-            socket,
-            conversation::Mode::Refuse(conversation::RefusalTicket::new(app, peer, full)),
-        );
+        workers.serve(app, socket.into(), Mode::Refuse(RefusalTicket::new(app, peer, full)));
     } else {
         app.refusing.fetch_sub(1, Ordering::Relaxed);
         listener::turn_away(&socket);
-    }
-}
-
-fn spawn(app: &Arc<App>, socket: TcpStream, mode: conversation::Mode) {
-    let name = format!("conn-{}", mode.number());
-    let socket = Socket::from(socket);
-    let (app_of_thread, socket_of_thread) = (app.clone(), socket.clone());
-    let run = move || conversation::run(&app_of_thread, &socket_of_thread, mode);
-    let thread = std::thread::Builder::new().name(name).stack_size(app.limits.thread_stack_bytes);
-    if let Err(error) = thread.spawn(run) {
-        log::warn!(
-            "cannot start a thread for a connection: {error}; the client was told to come back"
-        );
-        listener::turn_away(socket.tcp());
     }
 }
 

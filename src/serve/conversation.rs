@@ -1,4 +1,4 @@
-//! One connection's thread: requests in, answers out, until one of them makes it a stream.
+//! Requests in, answers out, one after the other, until one of them makes the connection a stream.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,12 +8,14 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 
 use super::admission::{AddressClaim, Full, Place};
-use super::http::{Connection, Limits as HttpLimits, Persistence, Request, RequestError, Response};
+use super::http::{
+    Connection, Limits as HttpLimits, Persistence, Request, RequestError, Response, Version,
+};
 use super::problem::Problem;
 use super::routes::Call;
 use super::socket::Socket;
 use super::stream::{self, ReadyStream, RefusedForNow, StreamPlan};
-use super::{App, RefuseStreams, address, routes};
+use super::{App, RefuseStreams, address, routes, workers};
 
 /// What a connection's thread is for.
 #[derive(Debug)]
@@ -22,16 +24,6 @@ pub(super) enum Mode {
     Serve(Ticket),
     /// To be told that it cannot be.
     Refuse(RefusalTicket),
-}
-
-impl Mode {
-    /// The connection's number.
-    pub fn number(&self) -> u64 {
-        match self {
-            Self::Serve(ticket) => ticket.place.number(),
-            Self::Refuse(ticket) => ticket.place.number(),
-        }
-    }
 }
 
 /// A connection's right to be served.
@@ -58,13 +50,14 @@ impl Ticket {
 pub(super) struct RefusalTicket {
     app: Arc<App>,
     peer: SocketAddr,
-    place: Place,
+    /// Held until it was told.
+    _place: Place,
     full: Full,
 }
 
 impl RefusalTicket {
     pub fn new(app: &Arc<App>, peer: SocketAddr, full: Full) -> Self {
-        Self { app: app.clone(), peer, place: app.admission.enter_to_be_refused(), full }
+        Self { app: app.clone(), peer, _place: app.admission.enter_to_be_refused(), full }
     }
 }
 
@@ -109,40 +102,33 @@ impl From<Response> for Answer {
 /// How long a connection that is only refused may take for its request.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Serves a connection until it ends.
-pub(super) fn run(app: &Arc<App>, socket: &Socket, mode: Mode) {
+/// Holds a conversation until it ends, or the connection is more than one.
+pub(super) fn hold(app: &Arc<App>, socket: &Socket, mode: Mode) -> Next {
     // Each event is one write and should leave at once.
     let _ = socket.tcp().set_nodelay(true);
     match mode {
-        Mode::Serve(ticket) => serve(app, socket, &ticket),
         Mode::Refuse(ticket) => refuse(app, socket, &ticket),
-    }
-}
-
-fn serve(app: &Arc<App>, socket: &Socket, ticket: &Ticket) {
-    ticket.place.begin_conversation(socket.clone());
-    // The server may have begun to stop before this connection was listed.
-    if app.is_draining() {
-        socket.stop_reading();
-    }
-    let next = converse(app, socket, ticket.peer);
-    ticket.place.end_conversation();
-    // What reading requests took is gone by here: a stream's thread sleeps with little memory.
-    match next {
-        Next::End => {}
-        Next::Stream(ready) => ready.serve(app),
-        Next::Upgrade(connection, take_over) => take_over(*connection),
+        Mode::Serve(ticket) => {
+            ticket.place.begin_conversation(socket.clone());
+            // The server may have begun to stop before this connection was listed.
+            if app.is_draining() {
+                socket.stop_reading();
+            }
+            converse(app, socket, ticket)
+        }
     }
 }
 
 /// What becomes of a connection when it reads no more requests.
-enum Next {
+pub(super) enum Next {
+    /// It is over, or a stream with a thread of its own.
     End,
-    Stream(Box<ReadyStream>),
-    Upgrade(Box<Connection<Socket>>, TakeOver),
+    /// Another protocol goes on with it.
+    Upgrade(Connection<Socket>, TakeOver),
 }
 
-fn converse(app: &Arc<App>, socket: &Socket, peer: SocketAddr) -> Next {
+fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
+    let peer = ticket.peer;
     let mut connection =
         Connection::new(socket.clone(), HttpLimits::from(&app.limits), app.clock.clone());
     loop {
@@ -158,13 +144,14 @@ fn converse(app: &Arc<App>, socket: &Socket, peer: SocketAddr) -> Next {
                 return refuse_stream(app, connection, &request, client, reason);
             }
             Ok(Answer::Upgrade(take_over)) => {
-                return Next::Upgrade(Box::new(connection), take_over);
+                return Next::Upgrade(connection, take_over);
             }
             Ok(Answer::Stream(plan)) => {
-                match ReadyStream::join(app, socket, request.version, *plan) {
-                    Ok(ready) => return Next::Stream(Box::new(ready)),
-                    Err(reason) => return refuse_stream(app, connection, &request, client, reason),
-                }
+                let version = request.version;
+                return match start_stream(app, socket, version, *plan, ticket) {
+                    Ok(()) => Next::End,
+                    Err(reason) => refuse_stream(app, connection, &request, client, reason),
+                };
             }
             Err(error) => return reject(connection, client.address, request.path(), &error),
         };
@@ -177,6 +164,27 @@ fn converse(app: &Arc<App>, socket: &Socket, peer: SocketAddr) -> Next {
             return Next::End;
         }
     }
+}
+
+/// Gives the connection to a stream with a thread of its own.
+fn start_stream(
+    app: &Arc<App>,
+    socket: &Socket,
+    version: Version,
+    plan: StreamPlan,
+    ticket: Ticket,
+) -> Result<(), RefusedForNow> {
+    let ready = ReadyStream::join(app, socket, version, plan)?;
+    ticket.place.end_conversation();
+    let (app, number) = (app.clone(), ticket.place.number());
+    let serve = move || {
+        ready.serve(&app);
+        drop(ticket);
+    };
+    workers::spawn_stream(number, serve).map_err(|error| {
+        log::warn!("cannot start a thread for a stream: {error}");
+        RefusedForNow::Overloaded
+    })
 }
 
 fn answer(
@@ -202,7 +210,7 @@ fn reject(connection: Connection<Socket>, from: IpAddr, path: &str, error: &Requ
 }
 
 /// Tells a connection beyond the limits so.
-fn refuse(app: &Arc<App>, socket: &Socket, ticket: &RefusalTicket) {
+fn refuse(app: &Arc<App>, socket: &Socket, ticket: &RefusalTicket) -> Next {
     let limits = HttpLimits {
         head_timeout: REFUSAL_PATIENCE,
         keep_alive: REFUSAL_PATIENCE,
@@ -213,10 +221,10 @@ fn refuse(app: &Arc<App>, socket: &Socket, ticket: &RefusalTicket) {
     match connection.next_request() {
         Ok(Some(request)) => {
             let client = Client::of(app, ticket.peer, &request);
-            refuse_stream(app, connection, &request, client, RefusedForNow::Full(ticket.full));
+            refuse_stream(app, connection, &request, client, RefusedForNow::Full(ticket.full))
         }
-        Ok(None) => {}
-        Err(error) => connection.refuse(&error),
+        Ok(None) => Next::End,
+        Err(error) => reject(connection, ticket.peer.ip(), "-", &error),
     }
 }
 

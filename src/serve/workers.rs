@@ -1,0 +1,90 @@
+//! The threads that read requests, and those that serve streams.
+//!
+//! A connection has one thread at any time: a worker while it speaks HTTP, and a thread of its own
+//! once it is a stream. The worker goes back to reading requests, for two reasons: a stream's
+//! thread that never parsed anything sleeps with two pages of stack and an empty allocator cache
+//! (8 KiB less for each of ten thousand), and a plain request finds a thread waiting.
+//!
+//! There is no queue in front of the workers. A connection is handed to a worker that stands waiting
+//! at this very moment, or else to a new one; so none is ever stuck behind a busy worker.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::Builder;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+
+use super::App;
+use super::conversation::{self, Mode, Next};
+use super::listener;
+use super::socket::Socket;
+
+/// How long a worker waits for another connection before it ends.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A stream's stack, in bytes: its thread calls nothing deep. Only what is used takes memory.
+const STREAM_STACK_BYTES: usize = 128 << 10;
+
+/// A connection for a worker.
+type Work = (Socket, Mode);
+
+/// The workers of one server.
+#[derive(Debug)]
+pub(super) struct Workers {
+    hand_over: Sender<Work>,
+    waiting: Receiver<Work>,
+    number: AtomicU64,
+}
+
+impl Workers {
+    pub fn new() -> Self {
+        let (hand_over, waiting) = crossbeam_channel::bounded(0);
+        Self { hand_over, waiting, number: AtomicU64::new(0) }
+    }
+
+    /// Has a connection served.
+    pub fn serve(&self, app: &Arc<App>, socket: Socket, mode: Mode) {
+        match self.hand_over.try_send((socket, mode)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) => {
+                self.spawn(app, work);
+            }
+        }
+    }
+
+    fn spawn(&self, app: &Arc<App>, work: Work) {
+        let name = format!("http-{}", self.number.fetch_add(1, Ordering::Relaxed));
+        let (app_of_worker, waiting, socket) = (app.clone(), self.waiting.clone(), work.0.clone());
+        let worker = Builder::new().name(name).stack_size(app.limits.thread_stack_bytes);
+        if let Err(error) = worker.spawn(move || run(&app_of_worker, &waiting, work)) {
+            log::warn!(
+                "cannot start a thread for a connection: {error}; the client was told to come back"
+            );
+            listener::turn_away(socket.tcp());
+        }
+    }
+}
+
+/// Serves one connection after the other, until none comes for a while.
+fn run(app: &Arc<App>, waiting: &Receiver<Work>, first: Work) {
+    let mut work = Some(first);
+    while let Some((socket, mode)) = work {
+        match conversation::hold(app, &socket, mode) {
+            Next::End => {}
+            Next::Upgrade(connection, take_over) => take_over(connection),
+        }
+        drop(socket);
+        work = waiting.recv_timeout(PATIENCE).ok();
+    }
+}
+
+/// Gives a stream a thread of its own.
+pub(super) fn spawn_stream(number: u64, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    Builder::new()
+        .name(format!("stream-{number}"))
+        .stack_size(STREAM_STACK_BYTES)
+        .spawn(serve)
+        .map(drop)
+}

@@ -13,6 +13,7 @@ use signal_hook::low_level::emulate_default_handler;
 use tidings::clock::{Clock, SystemClock};
 use tidings::hub::Hub;
 use tidings::publish::Publisher;
+use tidings::publish::summarizer::{self, Summarizer};
 use tidings::serve::{self, App, listener};
 use tidings::settings::machine::{self, Machine};
 use tidings::settings::{self, Command, Reading, Settings};
@@ -64,7 +65,12 @@ fn app(settings: Settings) -> io::Result<App> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hub = Hub::start(settings.hub, clock.clone())?;
     let publisher = Publisher::new(hub.clone(), &settings.publish);
-    Ok(App::new(hub, publisher, settings.serve, settings.publish, clock))
+    let summarizer = settings.summarizer.then(|| {
+        Summarizer::start(publisher.clone(), summarizer::Limits::default(), clock.clone())
+    });
+    let mut app = App::new(hub, publisher, settings.serve, settings.publish, clock);
+    app.summarizer = summarizer.transpose()?;
+    Ok(app)
 }
 
 /// The first SIGTERM or SIGINT stops in order; a second ends the process as if nobody had caught it.

@@ -59,6 +59,7 @@ use self::workers::Workers;
 use crate::clock::Clock;
 use crate::hub::{EndReason, Hub};
 use crate::publish::Publisher;
+use crate::publish::summarizer::Summarizer;
 use crate::shutdown::Shutdown;
 
 /// Everything a request's handler may need.
@@ -68,6 +69,8 @@ pub struct App {
     pub hub: Hub,
     /// The one door by which events enter the hub.
     pub publisher: Publisher,
+    /// Who makes summaries; none if they are off.
+    pub summarizer: Option<Summarizer>,
     /// The limits in force.
     pub limits: Limits,
     /// What may be published.
@@ -91,7 +94,7 @@ pub struct App {
 }
 
 impl App {
-    /// What a server with these parts shares.
+    /// What a server with these parts shares; it makes no summaries until `summarizer` is set.
     pub fn new(
         hub: Hub,
         publisher: Publisher,
@@ -102,6 +105,7 @@ impl App {
         Self {
             hub,
             publisher,
+            summarizer: None,
             event_types: EventTypes::new(&publish_limits.event_types),
             pages: Pages::load(),
             admission: Admission::new(limits.max_connections, limits.max_connections_per_address),
@@ -165,6 +169,12 @@ fn stop(app: &App) {
     let deadline = Instant::now() + app.limits.stop_timeout;
     app.draining.store(true, Ordering::Release);
     app.admission.stop_reading();
+    // While there are streams to hear of it.
+    if let Some(summarizer) = &app.summarizer
+        && !summarizer.stop(app.limits.stop_timeout / 2)
+    {
+        log::warn!("the summarizer did not end in time");
+    }
     app.hub.end_all(EndReason::Shutdown);
     let remaining = deadline.saturating_duration_since(Instant::now());
     if !app.admission.wait_until_empty(remaining) {

@@ -9,6 +9,9 @@ pub mod health;
 // What people look at.
 pub mod pages;
 
+/// Transcripts in, summaries out.
+pub mod summaries;
+
 use std::collections::BTreeSet;
 
 use crate::event::EventName;

@@ -7,7 +7,7 @@ use http::header::ALLOW;
 
 use super::App;
 use super::conversation::{Answer, Client};
-use super::doors::{events, health, pages};
+use super::doors::{events, health, pages, summaries};
 use super::http::{Request, Response};
 use super::problem::Problem;
 
@@ -34,6 +34,11 @@ static TABLE: &[(Method, &str, Handler)] = &[
     (Method::GET, "/events/poll", events::poll::poll),
     (Method::GET, "/events/status", events::status::status),
     (Method::POST, "/events/broadcast", events::broadcast::broadcast),
+    (Method::POST, "/api/v1/summaries", summaries::submit),
+    (Method::GET, "/api/v1/summaries", summaries::list),
+    (Method::GET, "/api/v1/summaries/{}", summaries::summary),
+    (Method::GET, "/api/v1/summaries/batches/{}", summaries::batch),
+    (Method::DELETE, "/api/v1/summaries/batches/{}", summaries::cancel),
     (Method::GET, "/health", health::health),
     (Method::GET, "/", pages::home),
     (Method::GET, "/sse-test", pages::sse_test),

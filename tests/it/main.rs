@@ -10,5 +10,6 @@
 mod nginx;
 mod settings;
 mod stop;
+mod summaries;
 mod support;
 mod tidy;

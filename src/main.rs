@@ -13,7 +13,7 @@ use signal_hook::low_level::emulate_default_handler;
 use tidings::clock::{Clock, SystemClock};
 use tidings::hub::Hub;
 use tidings::publish::Publisher;
-use tidings::publish::summarizer::{self, Summarizer};
+use tidings::publish::summarizer::Summarizer;
 use tidings::serve::{self, App, listener};
 use tidings::settings::machine::{self, Machine};
 use tidings::settings::{self, Command, Reading, Settings};
@@ -65,9 +65,9 @@ fn app(settings: Settings) -> io::Result<App> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hub = Hub::start(settings.hub, clock.clone())?;
     let publisher = Publisher::new(hub.clone(), &settings.publish);
-    let summarizer = settings.summarizer.then(|| {
-        Summarizer::start(publisher.clone(), summarizer::Limits::default(), clock.clone())
-    });
+    let summarizer = settings
+        .summarizer
+        .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));
     let mut app = App::new(hub, publisher, settings.serve, settings.publish, clock);
     app.summarizer = summarizer.transpose()?;
     Ok(app)

@@ -9,7 +9,7 @@ pub mod health;
 // What people look at.
 pub mod pages;
 
-/// Transcripts in, summaries out.
+// Transcripts in, summaries out.
 pub mod summaries;
 
 use std::collections::BTreeSet;

@@ -42,6 +42,9 @@ pub mod transport;
 #[cfg(test)]
 mod testing;
 
+#[cfg(test)]
+mod hostile;
+
 use std::time::Duration;
 
 pub use connection::{Connection, Persistence};

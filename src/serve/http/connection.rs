@@ -40,7 +40,7 @@ const BODY_ROOM: usize = 16 << 10;
 pub enum Persistence {
     /// The next request may come.
     KeepAlive,
-    /// It must be closed, with [`Connection::close_lingering`].
+    /// It is over.
     Close,
 }
 
@@ -51,7 +51,9 @@ pub struct Connection<T> {
     buffer: Buffer,
     limits: Limits,
     clock: Arc<dyn Clock>,
-    /// The present request's body was not read yet.
+    /// How the request that came last is to be answered; before the first, as one would be.
+    asked: (Method, Version),
+    /// Its body was not read yet.
     unread: bool,
     /// The time limit that is set on the transport's reads.
     read_timeout: Option<Duration>,
@@ -67,6 +69,7 @@ impl<T: Transport> Connection<T> {
             buffer: Buffer::default(),
             limits,
             clock,
+            asked: (Method::GET, Version::Http11),
             unread: false,
             read_timeout: None,
             writes_limited: false,
@@ -84,6 +87,7 @@ impl<T: Transport> Connection<T> {
         let request = head::parse(&self.buffer.data()[..length])?;
         self.buffer.consume(length);
         self.unread = request.framing != Framing::None;
+        self.asked = (request.method.clone(), request.version);
         Ok(Some(request))
     }
 
@@ -93,12 +97,16 @@ impl<T: Transport> Connection<T> {
         self.body_within(request, at_most(self.limits.body_bytes), self.limits.body_timeout)
     }
 
-    /// Answers the request that came last, and reads what is left of it if that is little.
+    /// Answers the request that came last, and reads what is left of it if that is little. If the
+    /// connection cannot go on, it is ended as by [`Connection::close_lingering`].
     pub fn respond(&mut self, request: &Request, response: &Response) -> io::Result<Persistence> {
         let keep = request.keep_alive && self.can_pass_over_body(request);
-        self.write_response((&request.method, request.version), response, keep)?;
-        let in_step = keep && self.body_within(request, DRAIN_BYTES, DRAIN_TIME).is_ok();
-        Ok(if in_step { Persistence::KeepAlive } else { Persistence::Close })
+        self.write_response(response, keep)?;
+        if keep && self.body_within(request, DRAIN_BYTES, DRAIN_TIME).is_ok() {
+            return Ok(Persistence::KeepAlive);
+        }
+        self.linger();
+        Ok(Persistence::Close)
     }
 
     /// Says why there is no request, if anyone is there to read it, and closes.
@@ -108,11 +116,19 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Answers whatever the client was about to ask, and closes.
+    /// Answers what the client asked last, or was about to ask, and closes.
     pub fn close_with(mut self, response: &Response) {
         // A client that is gone needs no answer.
-        if self.write_response((&Method::GET, Version::Http11), response, false).is_ok() {
-            self.close_lingering();
+        if self.write_response(response, false).is_ok() {
+            self.linger();
+        }
+    }
+
+    /// Sends an answer that is bytes already, and closes.
+    pub fn close_with_bytes(mut self, answer: &[u8]) {
+        // A client that is gone needs no answer.
+        if self.write_all(answer, b"").is_ok() {
+            self.linger();
         }
     }
 
@@ -127,19 +143,7 @@ impl<T: Transport> Connection<T> {
     /// Closes so that the last answer arrives: a socket closed with unread bytes would take back
     /// what the client has not read yet. Reads over, for a while, what still comes.
     pub fn close_lingering(mut self) {
-        let deadline = Some(self.clock.now() + LINGER_TIME);
-        let mut left = LINGER_BYTES;
-        if self.transport.shutdown_write().is_err() {
-            return;
-        }
-        while let Ok(count @ 1..) = self.fill(deadline) {
-            let unused = self.buffer.data().len();
-            self.buffer.consume(unused);
-            match left.checked_sub(count) {
-                Some(rest) => left = rest,
-                None => return,
-            }
-        }
+        self.linger();
     }
 
     /// Hands over the transport and what was read from it and not used. The transport's time limits
@@ -152,6 +156,21 @@ impl<T: Transport> Connection<T> {
     /// What the connection runs over.
     pub fn transport(&self) -> &T {
         &self.transport
+    }
+
+    fn linger(&mut self) {
+        if self.transport.shutdown_write().is_err() {
+            return;
+        }
+        let deadline = self.deadline(LINGER_TIME);
+        let mut left = LINGER_BYTES;
+        while let Ok(count @ 1..) = self.fill(deadline) {
+            self.buffer.clear();
+            match left.checked_sub(count) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
     }
 
     /// Waits for a first byte that is no empty line.
@@ -277,14 +296,10 @@ impl<T: Transport> Connection<T> {
         !self.unread || (little && !request.expects_continue)
     }
 
-    fn write_response(
-        &mut self,
-        to: (&Method, Version),
-        response: &Response,
-        keep: bool,
-    ) -> io::Result<()> {
-        let head = response.head(to, keep, self.clock.unix_ms());
-        self.write_all(&head, response.content(to.0))
+    fn write_response(&mut self, response: &Response, keep: bool) -> io::Result<()> {
+        let head = response.head(&self.asked, keep, self.clock.unix_ms());
+        let is_head = self.asked.0 == Method::HEAD;
+        self.write_all(&head, if is_head { &[] } else { response.content() })
     }
 
     /// Writes both, in one go where the transport can.

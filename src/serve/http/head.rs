@@ -65,11 +65,11 @@ fn refusal(error: httparse::Error, head: &[u8]) -> RequestError {
     }
 }
 
-/// Whether the first line ends as a request of some version of HTTP would.
+/// Whether the first line is that of a request in some version of HTTP.
 fn names_a_version(head: &[u8]) -> bool {
     let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+    let parts: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
+    matches!(parts[..], [[_, ..], [_, ..], [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]]
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 

@@ -126,9 +126,9 @@ impl Response {
 
     /// The head of a whole response to a request with this method and version; `keep` says whether
     /// the connection stays open after it.
-    pub fn head(&self, to: (&Method, Version), keep: bool, unix_ms: u64) -> Vec<u8> {
+    pub fn head(&self, to: &(Method, Version), keep: bool, unix_ms: u64) -> Vec<u8> {
         let mut head = self.head_start(unix_ms);
-        if self.has_length(to.0) {
+        if self.has_length(&to.0) {
             // Writing to a Vec cannot fail.
             let _ = write!(head, "content-length: {}\r\n", self.body.as_slice().len());
         }
@@ -141,10 +141,9 @@ impl Response {
         head
     }
 
-    /// The bytes that follow the head in an answer to a request with this method.
-    pub fn content(&self, method: &Method) -> &[u8] {
-        let none = method == Method::HEAD || self.forbids_content();
-        if none { &[] } else { self.body.as_slice() }
+    /// The bytes that follow the head, unless it was asked for alone.
+    pub fn content(&self) -> &[u8] {
+        if self.forbids_content() { &[] } else { self.body.as_slice() }
     }
 
     fn head_start(&self, unix_ms: u64) -> Vec<u8> {

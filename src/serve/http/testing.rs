@@ -1,15 +1,14 @@
 //! A client that is a script: what it sends and when, and what it got.
 
-#![allow(dead_code)]
-
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use parking_lot::Mutex;
 
-use super::{Connection, Limits, Transport};
+use super::{Connection, Limits, Persistence, Request, Response, Transport};
 use crate::clock::ManualClock;
 
 /// One thing the client does.
@@ -42,6 +41,8 @@ pub(crate) struct Wire {
     pub(crate) read_timeout: Option<Duration>,
     /// The server said that it will write no more.
     pub(crate) shut: bool,
+    /// The server read to the end of what the client did.
+    pub(crate) hung_up: bool,
     /// Writes take at most so many bytes; 0 is no limit.
     pub(crate) write_at_most: usize,
 }
@@ -78,10 +79,58 @@ pub(crate) fn dribbles(bytes: &[u8]) -> (Connection<Script>, Arc<Mutex<Wire>>) {
     connect(bytes.iter().map(|&byte| Step::Send(vec![byte])), LIMITS)
 }
 
+/// What a server makes of these bytes: each request with its body, then how it ended: `end` or
+/// the status of the refusal. The same whether they come at once, one by one or in odd pieces.
+pub(crate) fn outcome(bytes: &[u8]) -> String {
+    let (mut connection, _) = sends(bytes);
+    let whole = converse(&mut connection);
+    let (mut connection, _) = dribbles(bytes);
+    assert_eq!(converse(&mut connection), whole, "one by one: {:?}", text(bytes));
+    let pieces = bytes.chunks(7).map(|piece| Step::Send(piece.to_vec()));
+    let (mut connection, _) = connect(pieces, LIMITS);
+    assert_eq!(converse(&mut connection), whole, "by sevens: {:?}", text(bytes));
+    whole
+}
+
+/// Serves a connection to its end, reading every body.
+pub(crate) fn converse(connection: &mut Connection<Script>) -> String {
+    let mut seen = String::new();
+    loop {
+        let error = match connection.next_request() {
+            Ok(None) => return seen + "end",
+            Ok(Some(request)) => match connection.read_body(&request) {
+                Ok(body) => {
+                    let Request { method, target, .. } = &request;
+                    seen = format!("{seen}{method} {} [{}], ", target.path(), text(&body));
+                    let response = Response::text(StatusCode::OK, "ok");
+                    match connection.respond(&request, &response).unwrap() {
+                        Persistence::KeepAlive => continue,
+                        Persistence::Close => return seen + "closed",
+                    }
+                }
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        return match error.response() {
+            Some(response) => seen + response.status.as_str(),
+            None => seen + "gone",
+        };
+    }
+}
+
+/// Bytes for a message.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 impl Read for Script {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match self.steps.front_mut() {
-            None => Ok(0),
+            None => {
+                self.wire.lock().hung_up = true;
+                Ok(0)
+            }
             Some(Step::Reset) => Err(ErrorKind::ConnectionReset.into()),
             Some(Step::Send(bytes)) => {
                 let count = bytes.len().min(room.len());

@@ -40,10 +40,7 @@ pub mod buffer;
 pub mod transport;
 
 #[cfg(test)]
-mod testing;
-
-#[cfg(test)]
-mod hostile;
+mod tests;
 
 use std::time::Duration;
 

@@ -80,6 +80,7 @@ impl<T: Transport> Connection<T> {
     /// too long. After an error: [`Connection::refuse`].
     pub fn next_request(&mut self) -> Result<Option<Request>, RequestError> {
         self.buffer.shrink();
+        self.asked = (Method::GET, Version::Http11);
         if !self.request_begins()? {
             return Ok(None);
         }
@@ -129,14 +130,6 @@ impl<T: Transport> Connection<T> {
         // A client that is gone needs no answer.
         if self.write_all(answer, b"").is_ok() {
             self.linger();
-        }
-    }
-
-    /// Sends an answer that is bytes already, and closes.
-    pub fn close_with_bytes(mut self, answer: &[u8]) {
-        // A client that is gone needs no answer.
-        if self.write_all(answer, b"").is_ok() {
-            self.close_lingering();
         }
     }
 
@@ -376,27 +369,5 @@ fn head_too_large(seen: &[u8]) -> RequestError {
         RequestError::HeadTooLarge { max_bytes }
     } else {
         RequestError::TargetTooLong { max_bytes }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::serve::http::testing::sends;
-    use http::StatusCode;
-
-    #[test]
-    fn a_request_is_read_and_answered() {
-        let (mut connection, wire) = sends(b"GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n");
-        let request = connection.next_request().unwrap().unwrap();
-        assert_eq!((request.path(), request.query("b").unwrap().as_ref()), ("/a", "c"));
-        let response = Response::text(StatusCode::OK, "hello");
-        assert_eq!(connection.respond(&request, &response).unwrap(), Persistence::KeepAlive);
-        assert!(connection.next_request().unwrap().is_none());
-        assert_eq!(
-            String::from_utf8_lossy(&wire.lock().written),
-            "HTTP/1.1 200 OK\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             content-type: text/plain; charset=utf-8\r\ncontent-length: 5\r\n\r\nhello"
-        );
     }
 }

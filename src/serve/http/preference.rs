@@ -63,11 +63,16 @@ pub fn choices<'a>(
 pub fn accepts<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>, media_type: &str) -> bool {
     let mut said_anything = false;
     let mut best = (0, 0);
-    for choice in choices(lines) {
+    for choice in choices(lines).filter(|choice| is_range(choice.value)) {
         said_anything = true;
         best = best.max((closeness(choice.value, media_type), choice.weight));
     }
     !said_anything || (best.0 > 0 && best.1 > 0)
+}
+
+/// Java's old client says `*` for `*/*`.
+fn is_range(text: &str) -> bool {
+    text == "*" || text.contains('/')
 }
 
 /// 3 for the type itself, 2 for its family, 1 for everything, 0 for something else.
@@ -78,7 +83,6 @@ fn closeness(range: &str, media_type: &str) -> u8 {
     } else if range.ends_with("/*") && range != "*/*" && family(range) == family(media_type) {
         2
     } else {
-        // Java's old client says `*` for `*/*`.
         u8::from(range == "*/*" || range == "*")
     }
 }
@@ -99,5 +103,64 @@ fn thousandths(text: &str) -> Option<u16> {
         "" | "0" => Some(fraction),
         "1" => (fraction == 0).then_some(1000),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_elements(text: &str, expected: &[&str]) {
+        assert_eq!(elements(text, ',').collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    #[test]
+    fn lists_are_split_outside_of_quotes() {
+        check_elements("", &[]);
+        check_elements(" , ,, ", &[]);
+        check_elements("a, b ,c", &["a", "b", "c"]);
+        check_elements(r#""a,b", c"#, &[r#""a,b""#, "c"]);
+        check_elements(r#""a\",b", c"#, &[r#""a\",b""#, "c"]);
+        check_elements(r"a\, b", &[r"a\", "b"]);
+        check_elements(r#""never closed, b"#, &[r#""never closed, b"#]);
+    }
+
+    fn check_accepts(accept: &[&'static str], expected: bool) {
+        let lines: Vec<_> = accept.iter().map(|line| HeaderValue::from_static(line)).collect();
+        assert_eq!(accepts(&lines, "text/event-stream"), expected, "{accept:?}");
+    }
+
+    #[test]
+    fn a_media_type_is_welcome_unless_it_is_ruled_out() {
+        check_accepts(&[], true);
+        check_accepts(&[""], true);
+        check_accepts(&["text/event-stream"], true);
+        check_accepts(&["Text/Event-Stream; charset=utf-8"], true);
+        check_accepts(&["text/*"], true);
+        check_accepts(&["*/*"], true);
+        check_accepts(&["text/html, image/gif, *; q=.2, */*; q=.2"], true);
+        check_accepts(&["text/html", "text/event-stream;q=0.001"], true);
+        check_accepts(&["text/html"], false);
+        check_accepts(&["application/*"], false);
+        check_accepts(&["text/html, application/json"], false);
+        check_accepts(&["text/event-stream;q=0"], false);
+        check_accepts(&["text/event-stream; Q = 0.000"], false);
+    }
+
+    #[test]
+    fn the_closest_range_decides() {
+        check_accepts(&["*/*, text/event-stream;q=0"], false);
+        check_accepts(&["text/*;q=0, */*"], false);
+        check_accepts(&["text/*;q=0, text/event-stream;q=0.1"], true);
+        check_accepts(&["*/*;q=0, text/*"], true);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_skipped() {
+        check_accepts(&["text/event-stream;q=2"], true);
+        check_accepts(&["text/event-stream;q=-1, text/html"], false);
+        check_accepts(&["text/html, text/event-stream;q=0.0001"], false);
+        check_accepts(&["text/html, text/event-stream;x=\"a,b\";q=1.000"], true);
+        check_accepts(&[";;,;q=1"], true);
     }
 }

@@ -94,9 +94,12 @@ impl Request {
             .any(|choice| choice.value.eq_ignore_ascii_case(EVENT_STREAM) && choice.weight > 0)
     }
 
-    /// The body's media type in lower case and without parameters, and its `charset` if it has one.
+    /// The body's media type in lower case and without parameters, and its `charset` if it has one;
+    /// nothing if it says two things.
     pub fn content_type(&self) -> Option<(String, Option<String>)> {
-        let mut parts = elements(self.header(&CONTENT_TYPE)?, ';');
+        let mut lines = self.headers.get_all(CONTENT_TYPE).iter();
+        let (Some(only), None) = (lines.next(), lines.next()) else { return None };
+        let mut parts = elements(only.to_str().ok()?, ';');
         let media_type = parts.next()?.to_ascii_lowercase();
         let charset = parts.find_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;

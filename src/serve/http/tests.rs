@@ -1,4 +1,13 @@
-//! A client that is a script: what it sends and when, and what it got.
+//! Connections to a client that is a script: what it sends and when, and what it got.
+
+/// Requests as they should be.
+mod connection;
+
+/// What nobody should send.
+mod hostile;
+
+/// How long things take.
+mod pace;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,7 +22,7 @@ use crate::clock::ManualClock;
 
 /// One thing the client does.
 #[derive(Debug, Clone)]
-pub(crate) enum Step {
+enum Step {
     /// Sends these bytes; they arrive together, as far as the reader has room.
     Send(Vec<u8>),
     /// Does nothing for this long.
@@ -24,7 +33,7 @@ pub(crate) enum Step {
 
 /// The client's end; it hangs up after its last step.
 #[derive(Debug, Clone)]
-pub(crate) struct Script {
+struct Script {
     steps: VecDeque<Step>,
     clock: Arc<ManualClock>,
     wire: Arc<Mutex<Wire>>,
@@ -32,23 +41,23 @@ pub(crate) struct Script {
 
 /// What happened on the wire, for the test to look at.
 #[derive(Debug, Default)]
-pub(crate) struct Wire {
+struct Wire {
     /// What the server wrote.
-    pub(crate) written: Vec<u8>,
+    written: Vec<u8>,
     /// How many writes that took.
-    pub(crate) writes: usize,
+    writes: usize,
     /// Set by the server.
-    pub(crate) read_timeout: Option<Duration>,
+    read_timeout: Option<Duration>,
     /// The server said that it will write no more.
-    pub(crate) shut: bool,
+    shut: bool,
     /// The server read to the end of what the client did.
-    pub(crate) hung_up: bool,
+    hung_up: bool,
     /// Writes take at most so many bytes; 0 is no limit.
-    pub(crate) write_at_most: usize,
+    write_at_most: usize,
 }
 
 /// Limits small enough to be reached.
-pub(crate) const LIMITS: Limits = Limits {
+const LIMITS: Limits = Limits {
     head_bytes: 16 << 10,
     head_timeout: Duration::from_secs(10),
     body_bytes: 1 << 20,
@@ -58,7 +67,7 @@ pub(crate) const LIMITS: Limits = Limits {
 };
 
 /// A connection to a client that does these steps, and what it will see.
-pub(crate) fn connect(
+fn connect(
     steps: impl IntoIterator<Item = Step>,
     limits: Limits,
 ) -> (Connection<Script>, Arc<Mutex<Wire>>) {
@@ -70,18 +79,18 @@ pub(crate) fn connect(
 }
 
 /// A connection to a client that sends these bytes at once and hangs up.
-pub(crate) fn sends(bytes: &[u8]) -> (Connection<Script>, Arc<Mutex<Wire>>) {
+fn sends(bytes: &[u8]) -> (Connection<Script>, Arc<Mutex<Wire>>) {
     connect([Step::Send(bytes.to_vec())], LIMITS)
 }
 
 /// A connection to a client that sends these bytes one by one and hangs up.
-pub(crate) fn dribbles(bytes: &[u8]) -> (Connection<Script>, Arc<Mutex<Wire>>) {
+fn dribbles(bytes: &[u8]) -> (Connection<Script>, Arc<Mutex<Wire>>) {
     connect(bytes.iter().map(|&byte| Step::Send(vec![byte])), LIMITS)
 }
 
 /// What a server makes of these bytes: each request with its body, then how it ended: `end` or
 /// the status of the refusal. The same whether they come at once, one by one or in odd pieces.
-pub(crate) fn outcome(bytes: &[u8]) -> String {
+fn outcome(bytes: &[u8]) -> String {
     let (mut connection, _) = sends(bytes);
     let whole = converse(&mut connection);
     let (mut connection, _) = dribbles(bytes);
@@ -93,7 +102,7 @@ pub(crate) fn outcome(bytes: &[u8]) -> String {
 }
 
 /// Serves a connection to its end, reading every body.
-pub(crate) fn converse(connection: &mut Connection<Script>) -> String {
+fn converse(connection: &mut Connection<Script>) -> String {
     let mut seen = String::new();
     loop {
         let error = match connection.next_request() {
@@ -120,7 +129,7 @@ pub(crate) fn converse(connection: &mut Connection<Script>) -> String {
 }
 
 /// Bytes for a message.
-pub(crate) fn text(bytes: &[u8]) -> String {
+fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

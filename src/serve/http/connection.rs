@@ -7,13 +7,11 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Method;
-
 use super::buffer::Buffer;
 use super::chunked::ChunkedDecoder;
+use super::response::Asked;
 use super::{
-    Framing, Limits, Request, RequestError, Response, Transport, Version, at_most, head,
-    unless_zero,
+    Framing, Limits, Request, RequestError, Response, Transport, at_most, head, unless_zero,
 };
 use crate::clock::Clock;
 
@@ -52,7 +50,7 @@ pub struct Connection<T> {
     limits: Limits,
     clock: Arc<dyn Clock>,
     /// How the request that came last is to be answered; before the first, as one would be.
-    asked: (Method, Version),
+    asked: Asked,
     /// Its body was not read yet.
     unread: bool,
     /// The time limit that is set on the transport's reads.
@@ -69,7 +67,7 @@ impl<T: Transport> Connection<T> {
             buffer: Buffer::default(),
             limits,
             clock,
-            asked: (Method::GET, Version::Http11),
+            asked: Asked::default(),
             unread: false,
             read_timeout: None,
             writes_limited: false,
@@ -80,7 +78,7 @@ impl<T: Transport> Connection<T> {
     /// too long. After an error: [`Connection::refuse`].
     pub fn next_request(&mut self) -> Result<Option<Request>, RequestError> {
         self.buffer.shrink();
-        self.asked = (Method::GET, Version::Http11);
+        self.asked = Asked::default();
         if !self.request_begins()? {
             return Ok(None);
         }
@@ -88,7 +86,7 @@ impl<T: Transport> Connection<T> {
         let request = head::parse(&self.buffer.data()[..length])?;
         self.buffer.consume(length);
         self.unread = request.framing != Framing::None;
-        self.asked = (request.method.clone(), request.version);
+        self.asked = Asked::by(&request);
         Ok(Some(request))
     }
 
@@ -290,9 +288,8 @@ impl<T: Transport> Connection<T> {
     }
 
     fn write_response(&mut self, response: &Response, keep: bool) -> io::Result<()> {
-        let head = response.head(&self.asked, keep, self.clock.unix_ms());
-        let is_head = self.asked.0 == Method::HEAD;
-        self.write_all(&head, if is_head { &[] } else { response.content() })
+        let head = response.head(self.asked, keep, self.clock.unix_ms());
+        self.write_all(&head, response.content(self.asked))
     }
 
     /// Writes both, in one go where the transport can.

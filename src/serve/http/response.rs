@@ -12,7 +12,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCO
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
-use super::Version;
+use super::{Request, Version};
 use crate::event::dialect::Envelope;
 
 /// A response before it is bytes.
@@ -24,6 +24,29 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The content.
     pub body: Body,
+}
+
+/// What of a request decides the form of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Only the head is wanted.
+    pub head_only: bool,
+    /// What the client understands.
+    pub version: Version,
+}
+
+impl Asked {
+    /// What this request decides.
+    pub fn by(request: &Request) -> Self {
+        Self { head_only: request.method == Method::HEAD, version: request.version }
+    }
+}
+
+impl Default for Asked {
+    /// The form of an answer to nothing in particular.
+    fn default() -> Self {
+        Self { head_only: false, version: Version::Http11 }
+    }
 }
 
 /// What a response carries.
@@ -124,15 +147,15 @@ impl Response {
         (head, envelope)
     }
 
-    /// The head of a whole response to a request with this method and version; `keep` says whether
+    /// The head of a whole response; `keep` says whether
     /// the connection stays open after it.
-    pub fn head(&self, to: &(Method, Version), keep: bool, unix_ms: u64) -> Vec<u8> {
+    pub fn head(&self, to: Asked, keep: bool, unix_ms: u64) -> Vec<u8> {
         let mut head = self.head_start(unix_ms);
-        if self.has_length(&to.0) {
+        if self.has_length(to) {
             // Writing to a Vec cannot fail.
             let _ = write!(head, "content-length: {}\r\n", self.body.as_slice().len());
         }
-        match (keep, to.1) {
+        match (keep, to.version) {
             (false, _) => head.extend_from_slice(b"connection: close\r\n"),
             (true, Version::Http10) => head.extend_from_slice(b"connection: keep-alive\r\n"),
             (true, Version::Http11) => {}
@@ -141,9 +164,9 @@ impl Response {
         head
     }
 
-    /// The bytes that follow the head, unless it was asked for alone.
-    pub fn content(&self) -> &[u8] {
-        if self.forbids_content() { &[] } else { self.body.as_slice() }
+    /// The bytes that follow the head.
+    pub fn content(&self, to: Asked) -> &[u8] {
+        if to.head_only || self.forbids_content() { &[] } else { self.body.as_slice() }
     }
 
     fn head_start(&self, unix_ms: u64) -> Vec<u8> {
@@ -164,8 +187,8 @@ impl Response {
 
     /// RFC 9110, section 8.6: no length where there can be no content, nor where a HEAD asks for
     /// something whose length nobody knows.
-    fn has_length(&self, method: &Method) -> bool {
-        let unknown = method == Method::HEAD && matches!(self.body, Body::Stream);
+    fn has_length(&self, to: Asked) -> bool {
+        let unknown = to.head_only && matches!(self.body, Body::Stream);
         !unknown && !self.forbids_content()
     }
 

@@ -1,12 +1,7 @@
 //! Connections to a client that is a script: what it sends and when, and what it got.
 
-/// Requests as they should be.
 mod connection;
-
-/// What nobody should send.
 mod hostile;
-
-/// How long things take.
 mod pace;
 
 use std::collections::VecDeque;

@@ -57,7 +57,7 @@ pub struct Summary {
 /// A sentence that stands for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySentence {
-    /// As it was said.
+    /// As it was said; cut after 2,000 characters.
     pub text: String,
     /// When; absent if the transcript has no times.
     pub start: Option<Duration>,
@@ -83,7 +83,7 @@ pub fn summarize(
     let mut chosen = choice::choose(sentences, &bags, &scores, length.of(sentences.len()));
     chosen.sort_unstable();
     let key_sentence = |index| KeySentence {
-        text: sentences.text(index).to_owned(),
+        text: quoted(sentences.text(index)),
         start: sentences.start(index),
         index,
     };
@@ -92,6 +92,16 @@ pub fn summarize(
         total_sentences: sentences.len(),
         total_words: bags.total_words(),
     })
+}
+
+/// No speaker's sentence is longer, but a file of one endless word is.
+const MAX_SENTENCE_CHARS: usize = 2_000;
+
+fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MAX_SENTENCE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Tells the watcher that `done` of `of` steps between two percentages are done.
@@ -147,6 +157,12 @@ mod tests {
     fn a_short_talk_is_its_own_summary() {
         assert_eq!(brief("Only this was ever said.", take(3)), ["Only this was ever said."]);
         assert_eq!(brief("Yes. No.", take(3)), ["Yes.", "No."]);
+    }
+
+    #[test]
+    fn an_endless_word_is_cut() {
+        let chosen = brief(&"ä".repeat(10_000), take(3));
+        assert_eq!(chosen[0].chars().count(), MAX_SENTENCE_CHARS + 1);
     }
 
     #[test]

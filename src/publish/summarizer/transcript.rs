@@ -248,6 +248,60 @@ mod tests {
     }
 
     #[test]
+    fn any_mixture_of_fragments_becomes_sound_cues_or_an_error() {
+        let fragments = [
+            "WEBVTT",
+            "\n",
+            "\n\n",
+            "\r",
+            "\u{FEFF}",
+            "1",
+            " ",
+            "-->",
+            "00:01.000 --> 00:02.000",
+            "00:00:09,5 --> 00:00:01,0",
+            "NOTE",
+            "<",
+            ">",
+            "<b>",
+            "<v Ann>",
+            "{\\an8}",
+            "[Music]",
+            "&lt;",
+            "&",
+            "Hello",
+            "ä",
+            "世界。",
+            "♪",
+            ">>",
+            "Dr.",
+            "U.S.",
+            "...",
+            "?",
+            "\0",
+            "\u{2028}",
+            "\"",
+        ];
+        let mut random = fastrand::Rng::with_seed(4);
+        for _ in 0..20_000 {
+            let mut source = String::from(if random.bool() { "WEBVTT\n" } else { "" });
+            (0..random.usize(1..30))
+                .for_each(|_| source += fragments[random.usize(..fragments.len())]);
+            for format in [Format::Text, Format::WebVtt, Format::SubRip] {
+                let Ok(transcript) = Transcript::parse(format, &source) else { continue };
+                for cue in &transcript.cues {
+                    assert!(!cue.text.is_empty() && cue.start <= cue.end, "{source:?}");
+                    assert!(!cue.text.contains(['\n', '\r', '\0']), "{source:?}");
+                }
+                let sentences =
+                    crate::publish::summarizer::sentences::Sentences::of(&transcript.cues);
+                assert!(sentences.texts().all(|text| text.trim() == text), "{source:?}");
+                assert!(!sentences.is_empty(), "{source:?}");
+            }
+        }
+    }
+
+    #[test]
     fn hostile_input_costs_time_in_proportion_to_its_size() {
         // Each of these makes a careless reader look back or ahead over all of it at every step.
         let long = |piece: &str| piece.repeat(200_000 / piece.len());

@@ -37,13 +37,13 @@ pub use self::snapshot::{Counts, HistorySnapshot, Rates, Snapshot};
 pub use self::stream::{EndReason, Profile, Resume, State, Stream};
 
 use self::outbox::{Bound, Outbox};
-use self::reaper::Watch;
 use self::sequencer::{Place, Sequencer};
 use self::shard::{Inbox, Shard};
 use self::snapshot::Totals;
 use self::stream::Seat;
 use crate::clock::Clock;
 use crate::event::{EventId, NewEvent};
+use crate::readiness::Readiness;
 
 /// The hub's limits; `0` (or a zero duration) means off unless said otherwise.
 #[derive(Debug, Clone)]
@@ -134,7 +134,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     sequencer: Arc<Sequencer>,
     totals: Arc<Totals>,
-    watch: Arc<Watch>,
+    /// Tells the reaper which clients may have hung up.
+    readiness: Arc<Readiness>,
     streams: Mutex<Streams>,
     next_number: AtomicU64,
     stopped: AtomicBool,
@@ -174,20 +175,20 @@ impl Hub {
             let run = move || shard.run(|| sequencer.made_room());
             threads.push(spawn(format!("dispatch-{number}"), run)?);
         }
-        let watch = Arc::new(Watch::new()?);
+        let readiness = Arc::new(Readiness::new()?);
         let shared = Arc::new(Shared {
             limits,
             clock,
             sequencer,
             totals,
-            watch: watch.clone(),
+            readiness: readiness.clone(),
             streams: Mutex::default(),
             next_number: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             threads: Mutex::new(threads),
         });
         let hub = Arc::downgrade(&shared);
-        let reaper = spawn("reaper".to_owned(), move || reaper::run(&watch, &hub))?;
+        let reaper = spawn("reaper".to_owned(), move || reaper::run(&readiness, &hub))?;
         shared.threads.lock().push(reaper);
         Ok(Self(shared))
     }
@@ -269,7 +270,7 @@ impl Hub {
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::Release);
         self.0.sequencer.stop();
-        self.0.watch.wake();
+        self.0.readiness.wake();
         let threads = std::mem::take(&mut *self.0.threads.lock());
         for thread in threads {
             if thread.join().is_err() {
@@ -294,16 +295,27 @@ impl Shared {
     }
 
     fn admit(&self, stream: &Arc<Stream>) -> Result<Place, Refused> {
-        self.watch.add(stream).map_err(|error| {
+        self.watch(stream).map_err(|error| {
             log::warn!("cannot watch a stream for hang-ups: {error}");
             Refused::Exhausted
         })?;
         self.sequencer.join(stream)
     }
 
+    /// Has the reaper told at once when the client hangs up. [`Self::forget`] undoes it, always: by
+    /// the guard that holds the sink, which owns the descriptor.
+    fn watch(&self, stream: &Stream) -> io::Result<()> {
+        match stream.outbox.sink.descriptor() {
+            Some(descriptor) => self.readiness.add(descriptor, stream.number),
+            None => Ok(()),
+        }
+    }
+
     /// Undoes what makes a stream known, whether it was admitted or not.
     fn forget(&self, stream: &Stream) {
-        self.watch.remove(stream);
+        if let Some(descriptor) = stream.outbox.sink.descriptor() {
+            self.readiness.remove(descriptor);
+        }
         self.streams.lock().by_number.remove(&stream.number);
     }
 
@@ -352,7 +364,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Release);
         self.sequencer.stop();
-        self.watch.wake();
+        self.readiness.wake();
     }
 }
 

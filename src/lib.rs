@@ -24,3 +24,6 @@ pub mod settings;
 
 // How it is told to stop.
 pub mod shutdown;
+
+// Which descriptors have something to read.
+pub mod readiness;

@@ -68,7 +68,7 @@ fn app(settings: Settings) -> io::Result<App> {
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));
-    let mut app = App::new(hub, publisher, settings.serve, settings.publish, clock);
+    let mut app = App::new(hub, publisher, settings.serve, settings.publish, clock)?;
     app.summarizer = summarizer.transpose()?;
     Ok(app)
 }

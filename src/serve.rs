@@ -1,11 +1,14 @@
 //! How events leave: accept, limits, one named thread per connection.
 //!
-//! [`listener`] accepts, [`admission`] counts, `workers` has the threads. A [`conversation`] reads
+//! `reception` accepts from the [`listener`], [`admission`] counts, `workers` has the threads. A [`conversation`] reads
 //! requests and hands each to the [`routes`]. A request that a door turns into a [`stream`] ends the
 //! conversation, and the stream gets a thread of its own.
 
-// Accepting connections, whatever happens.
+// The listening socket, and what is done when it fails.
 pub mod listener;
+
+// Where connections wait that have nothing to say.
+mod reception;
 
 // Who may hold a connection.
 pub mod admission;
@@ -44,7 +47,7 @@ pub mod time;
 pub mod socket;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -52,9 +55,9 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 
 use self::admission::Admission;
-use self::conversation::{Mode, RefusalTicket, Ticket};
 use self::doors::EventTypes;
 use self::doors::pages::Pages;
+use self::reception::Reception;
 use self::workers::Workers;
 use crate::clock::Clock;
 use crate::hub::{EndReason, Hub};
@@ -87,6 +90,8 @@ pub struct App {
     pub started_ms: u64,
     /// The open connections.
     pub admission: Admission,
+    /// Those of them that wait for a request.
+    reception: Reception,
     /// No new streams, and no request after the present one.
     draining: AtomicBool,
     /// Connections beyond the limit that are being told so.
@@ -101,14 +106,15 @@ impl App {
         limits: Limits,
         publish_limits: crate::publish::Limits,
         clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             hub,
             publisher,
             summarizer: None,
             event_types: EventTypes::new(&publish_limits.event_types),
             pages: Pages::load(),
             admission: Admission::new(limits.max_connections, limits.max_connections_per_address),
+            reception: Reception::new()?,
             limits,
             publish_limits,
             started: clock.now(),
@@ -116,7 +122,7 @@ impl App {
             clock,
             draining: AtomicBool::new(false),
             refusing: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// Whether the server is stopping.
@@ -136,31 +142,14 @@ impl App {
     }
 }
 
-/// Connections beyond the limit that may be told so at the same time.
-const MAX_REFUSING: usize = 64;
-
 /// Accepts and serves connections until `shutdown` is given, then ends them: streams are told and
 /// closed cleanly, requests under way are answered. Returns within the stop timeout.
 pub fn run(listener: &TcpListener, app: &Arc<App>, shutdown: &Shutdown) -> io::Result<()> {
     let workers = Workers::new();
-    listener::accept(listener, shutdown, |socket, peer| take(app, &workers, socket, peer))?;
+    reception::run(app, listener, &workers, shutdown)?;
     drop(workers);
     stop(app);
     Ok(())
-}
-
-/// Has a connection served, or told why not.
-fn take(app: &Arc<App>, workers: &Workers, socket: TcpStream, peer: SocketAddr) {
-    let full = match Ticket::claim(app, peer) {
-        Ok(ticket) => return workers.serve(app, socket.into(), Mode::Serve(ticket)),
-        Err(full) => full,
-    };
-    if app.refusing.fetch_add(1, Ordering::Relaxed) < MAX_REFUSING {
-        workers.serve(app, socket.into(), Mode::Refuse(RefusalTicket::new(app, peer, full)));
-    } else {
-        app.refusing.fetch_sub(1, Ordering::Relaxed);
-        listener::turn_away(&socket);
-    }
 }
 
 /// Ends everything that is open.
@@ -168,6 +157,7 @@ fn stop(app: &App) {
     let open = app.admission.total();
     let deadline = Instant::now() + app.limits.stop_timeout;
     app.draining.store(true, Ordering::Release);
+    app.reception.close();
     app.admission.stop_reading();
     // While there are streams to hear of it.
     if let Some(summarizer) = &app.summarizer

@@ -26,6 +26,16 @@ pub(super) enum Mode {
     Refuse(RefusalTicket),
 }
 
+impl Mode {
+    /// The connection's number.
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Serve(ticket) => ticket.place.number(),
+            Self::Refuse(ticket) => ticket.place.number(),
+        }
+    }
+}
+
 /// A connection's right to be served.
 #[derive(Debug)]
 pub(super) struct Ticket {
@@ -45,19 +55,26 @@ impl Ticket {
     }
 }
 
+/// Connections beyond the limits that may be told so at the same time.
+const MAX_REFUSING: usize = 64;
+
 /// A connection's right to be told why it is not served.
 #[derive(Debug)]
 pub(super) struct RefusalTicket {
     app: Arc<App>,
     peer: SocketAddr,
-    /// Held until it was told.
-    _place: Place,
+    place: Place,
     full: Full,
 }
 
 impl RefusalTicket {
-    pub fn new(app: &Arc<App>, peer: SocketAddr, full: Full) -> Self {
-        Self { app: app.clone(), peer, _place: app.admission.enter_to_be_refused(), full }
+    /// A place to be told in, unless too many are being told already.
+    pub fn claim(app: &Arc<App>, peer: SocketAddr, full: Full) -> Option<Self> {
+        if app.refusing.fetch_add(1, Ordering::Relaxed) >= MAX_REFUSING {
+            app.refusing.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Self { app: app.clone(), peer, place: app.admission.enter_to_be_refused(), full })
     }
 }
 
@@ -102,10 +119,11 @@ impl From<Response> for Answer {
 /// How long a connection that is only refused may take for its request.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Holds a conversation until it ends, or the connection is more than one.
+/// How long a worker stays with a connection that may have another request right behind the last.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// Holds a conversation until it ends, or falls silent, or the connection is more than one.
 pub(super) fn hold(app: &Arc<App>, socket: &Socket, mode: Mode) -> Next {
-    // Each event is one write and should leave at once.
-    let _ = socket.tcp().set_nodelay(true);
     match mode {
         Mode::Refuse(ticket) => refuse(app, socket, &ticket),
         Mode::Serve(ticket) => {
@@ -119,21 +137,27 @@ pub(super) fn hold(app: &Arc<App>, socket: &Socket, mode: Mode) -> Next {
     }
 }
 
-/// What becomes of a connection when it reads no more requests.
+/// What becomes of a connection when its worker is done with it.
 pub(super) enum Next {
     /// It is over, or a stream with a thread of its own.
     End,
+    /// It is silent, and may have another request later.
+    Wait(Mode),
     /// Another protocol goes on with it.
     Upgrade(Connection<Socket>, TakeOver),
 }
 
 fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
     let peer = ticket.peer;
-    let mut connection =
-        Connection::new(socket.clone(), HttpLimits::from(&app.limits), app.clock.clone());
+    let limits = HttpLimits { keep_alive: LINGER, ..HttpLimits::from(&app.limits) };
+    let mut connection = Connection::new(socket.clone(), limits, app.clock.clone());
     loop {
         let request = match connection.next_request() {
             Ok(Some(request)) => request,
+            Ok(None) if socket.is_silent() && !app.is_draining() => {
+                ticket.place.end_conversation();
+                return Next::Wait(Mode::Serve(ticket));
+            }
             Ok(None) => return Next::End,
             Err(error) => return reject(connection, peer.ip(), "-", &error),
         };

@@ -1,20 +1,16 @@
-//! Accepts connections, whatever happens.
+//! The listening socket, and what is done when accept(2) fails.
 //!
-//! No error ends the accept loop. When descriptors run out, one that was kept in reserve is given up
-//! for a moment, so that a client can be told instead of left hanging; when memory runs out,
-//! accepting pauses; and both recover by themselves.
+//! When descriptors run out, one that was kept in reserve is given up for a moment, so that a client
+//! can be told instead of left hanging; when memory runs out, accepting pauses; and both recover by
+//! themselves.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
-
-use crate::shutdown::Shutdown;
 
 /// How long accepting pauses when the system is out of something.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -39,60 +35,9 @@ pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts until told to stop, and gives each connection to `take`.
-pub(super) fn accept(
-    listener: &TcpListener,
-    shutdown: &Shutdown,
-    take: impl Fn(TcpStream, SocketAddr),
-) -> io::Result<()> {
-    let (stop, stopped) = UnixStream::pair()?;
-    let signal = shutdown.clone();
-    let waker = std::thread::Builder::new().name("stop".to_owned()).spawn(move || {
-        signal.wait();
-        drop(stop);
-    })?;
-    let mut reserve = Reserve::new();
-    while !shutdown.is_triggered() {
-        wait(listener, &stopped);
-        while !shutdown.is_triggered() {
-            match listener.accept() {
-                Ok((socket, peer)) => take(socket, peer),
-                Err(error) => match Trouble::of(&error) {
-                    Trouble::Nothing => break,
-                    Trouble::ThatClient => {}
-                    Trouble::Descriptors => reserve.turn_away(listener),
-                    Trouble::System => {
-                        log::warn!(
-                            "cannot accept connections: {error}; trying again in {} ms",
-                            PAUSE.as_millis()
-                        );
-                        shutdown.wait_for(PAUSE);
-                        break;
-                    }
-                },
-            }
-        }
-    }
-    // The thread ends with the signal and cannot panic.
-    let _ = waker.join();
-    Ok(())
-}
-
-/// Waits until someone connects or the other end of `stopped` closes.
-fn wait(listener: &TcpListener, stopped: &UnixStream) {
-    let mut descriptors =
-        [PollFd::new(listener, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
-    if let Err(error) = poll(&mut descriptors, None)
-        && error != Errno::INTR
-    {
-        log::warn!("cannot wait for connections: {error}");
-        std::thread::sleep(PAUSE);
-    }
-}
-
 /// What an error of accept(2) means for the next one.
 #[derive(Debug, PartialEq, Eq)]
-enum Trouble {
+pub(super) enum Trouble {
     /// Nobody waits.
     Nothing,
     /// This client was gone before it was accepted; the next is not concerned.
@@ -104,7 +49,7 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn of(error: &io::Error) -> Self {
+    pub fn of(error: &io::Error) -> Self {
         if error.kind() == ErrorKind::WouldBlock {
             return Self::Nothing;
         }
@@ -129,15 +74,15 @@ impl Trouble {
 }
 
 /// A descriptor kept for the moment when there is no other.
-struct Reserve(Option<File>);
+pub(super) struct Reserve(Option<File>);
 
 impl Reserve {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(File::open("/dev/null").ok())
     }
 
     /// Accepts one client with the reserve's descriptor, and tells it to come back.
-    fn turn_away(&mut self, listener: &TcpListener) {
+    pub fn turn_away(&mut self, listener: &TcpListener) {
         self.0 = None;
         if let Ok((socket, _)) = listener.accept() {
             log::warn!(

@@ -32,6 +32,12 @@ impl Socket {
         &self.0
     }
 
+    /// Whether there is nothing to read, and the peer has not hung up.
+    pub fn is_silent(&self) -> bool {
+        let peek = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        matches!(recv(&*self.0, &mut [0], peek), Err(Errno::AGAIN))
+    }
+
     /// Makes every read from now on find the end of the stream.
     pub fn stop_reading(&self) {
         // Fails only if the peer is gone already.

@@ -5,8 +5,8 @@
 //! thread that never parsed anything sleeps with two pages of stack and an empty allocator cache
 //! (8 KiB less for each of ten thousand), and a plain request finds a thread waiting.
 //!
-//! There is no queue in front of the workers. A connection is handed to a worker that stands waiting
-//! at this very moment, or else to a new one; so none is ever stuck behind a busy worker.
+//! There is no queue in front of the workers. A connection is handed to one that stands waiting, or
+//! does so a moment later, or else to a new one: none is ever stuck behind a busy worker.
 
 use std::io;
 use std::sync::Arc;
@@ -14,12 +14,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Builder;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender};
 
 use super::App;
 use super::conversation::{self, Mode, Next};
 use super::listener;
 use super::socket::Socket;
+
+/// How long a connection waits for a worker before there is a new one. Most requests take less, so
+/// in a storm of them a few workers do it all, as fast as the processors can.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// How long a worker waits for another connection before it ends.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,11 +50,8 @@ impl Workers {
 
     /// Has a connection served.
     pub fn serve(&self, app: &Arc<App>, socket: Socket, mode: Mode) {
-        match self.hand_over.try_send((socket, mode)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) => {
-                self.spawn(app, work);
-            }
+        if let Err(refused) = self.hand_over.send_timeout((socket, mode), MOMENT) {
+            self.spawn(app, refused.into_inner());
         }
     }
 
@@ -73,9 +74,9 @@ fn run(app: &Arc<App>, waiting: &Receiver<Work>, first: Work) {
     while let Some((socket, mode)) = work {
         match conversation::hold(app, &socket, mode) {
             Next::End => {}
+            Next::Wait(mode) => app.reception.wait(app, socket, mode, app.limits.keep_alive),
             Next::Upgrade(connection, take_over) => take_over(connection),
         }
-        drop(socket);
         work = waiting.recv_timeout(PATIENCE).ok();
     }
 }

@@ -20,11 +20,12 @@ const PERMITTED: &[(&str, &[&str])] = &[
     ("hub", &["event"]),
     ("event", &[]),
     ("shutdown", &[]),
+    ("readiness", &[]),
     ("clock", &[]),
 ];
 
 /// What everyone may use.
-const COMMON: &[&str] = &["shutdown", "clock"];
+const COMMON: &[&str] = &["shutdown", "clock", "readiness"];
 
 /// Files may have this many lines; a longer one stands in [`LONG_FILES`] with its reason.
 const MAX_LINES: usize = 400;

@@ -1,0 +1,198 @@
+//! Where connections wait that have nothing to say: new ones, and those between two requests.
+//!
+//! One thread accepts connections and watches the ones that wait; as soon as one has something to
+//! read, it gets a worker. So ten thousand silent connections cost no thread, and in a storm of new
+//! ones the workers set the pace. No error ends the loop.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::App;
+use super::conversation::{Mode, RefusalTicket, Ticket};
+use super::listener::{self, Reserve, Trouble};
+use super::socket::Socket;
+use super::workers::Workers;
+use crate::readiness::Readiness;
+use crate::shutdown::Shutdown;
+
+/// How often those who have waited too long are sent away.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many connections are accepted before those who wait are looked after.
+const ACCEPT_AT_ONCE: usize = 64;
+
+/// How long accepting pauses when the system is out of something.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The listener's key; connections have their own numbers.
+const LISTENER: u64 = u64::MAX >> 1;
+
+/// The connections that wait.
+#[derive(Debug)]
+pub(super) struct Reception {
+    readiness: Readiness,
+    waiting: Mutex<HashMap<u64, Waiting>>,
+}
+
+/// One connection that waits.
+#[derive(Debug)]
+struct Waiting {
+    socket: Socket,
+    mode: Mode,
+    /// When it has waited too long.
+    until: Option<Instant>,
+}
+
+impl Reception {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { readiness: Readiness::new()?, waiting: Mutex::default() })
+    }
+
+    /// Lets a connection wait until it says something, at most this long (zero: for ever).
+    pub fn wait(&self, app: &App, socket: Socket, mode: Mode, at_most: Duration) {
+        let key = mode.number();
+        let until = (!at_most.is_zero()).then(|| app.clock.now() + at_most);
+        let descriptor = socket.clone();
+        // Known before it is watched: the kernel reports what it has to say only once.
+        self.waiting.lock().insert(key, Waiting { socket, mode, until });
+        if let Err(error) = self.readiness.add(descriptor.tcp().as_fd(), key) {
+            log::warn!("a connection cannot wait for its next request and is closed: {error}");
+            self.waiting.lock().remove(&key);
+        }
+        // It may have come after the others were told to leave.
+        if app.is_draining() {
+            drop(self.call(key));
+        }
+    }
+
+    /// Takes a connection that has something to say, or has hung up.
+    fn call(&self, key: u64) -> Option<Waiting> {
+        let waiting = self.waiting.lock().remove(&key)?;
+        self.readiness.remove(waiting.socket.tcp());
+        Some(waiting)
+    }
+
+    fn send_away_overdue(&self, now: Instant) {
+        let overdue: Vec<u64> = {
+            let waiting = self.waiting.lock();
+            let is_overdue = |w: &Waiting| w.until.is_some_and(|until| now >= until);
+            waiting.iter().filter(|(_, w)| is_overdue(w)).map(|(key, _)| *key).collect()
+        };
+        for key in overdue {
+            drop(self.call(key));
+        }
+    }
+
+    /// Closes every connection that waits.
+    pub fn close(&self) {
+        let keys: Vec<u64> = self.waiting.lock().keys().copied().collect();
+        for key in keys {
+            drop(self.call(key));
+        }
+    }
+}
+
+/// Accepts connections and gives each that has something to say to a worker, until told to stop.
+pub(super) fn run(
+    app: &Arc<App>,
+    listener: &TcpListener,
+    workers: &Workers,
+    shutdown: &Shutdown,
+) -> io::Result<()> {
+    let reception = &app.reception;
+    reception.readiness.add_insistent(listener.as_fd(), LISTENER)?;
+    let waker = wake_on(shutdown, app)?;
+    let mut reserve = Reserve::new();
+    let mut next_sweep = Instant::now();
+    while !shutdown.is_triggered() {
+        let ready = reception.readiness.wait(Some(SWEEP_INTERVAL)).unwrap_or_else(|error| {
+            log::error!(
+                "cannot wait for connections: {error}; trying again in {} ms",
+                PAUSE.as_millis()
+            );
+            shutdown.wait_for(PAUSE);
+            Vec::new()
+        });
+        for key in ready {
+            if key == LISTENER {
+                accept(app, listener, &mut reserve, workers, shutdown);
+            } else if let Some(waiting) = reception.call(key) {
+                workers.serve(app, waiting.socket, waiting.mode);
+            }
+        }
+        if Instant::now() >= next_sweep {
+            next_sweep = Instant::now() + SWEEP_INTERVAL;
+            reception.send_away_overdue(app.clock.now());
+        }
+    }
+    reception.readiness.remove(listener);
+    // The thread ends with the signal and cannot panic.
+    let _ = waker.join();
+    Ok(())
+}
+
+/// Wakes the reception when the server is to stop.
+fn wake_on(shutdown: &Shutdown, app: &Arc<App>) -> io::Result<std::thread::JoinHandle<()>> {
+    let (shutdown, app) = (shutdown.clone(), app.clone());
+    std::thread::Builder::new().name("stop".to_owned()).spawn(move || {
+        shutdown.wait();
+        app.reception.readiness.wake();
+    })
+}
+
+/// Accepts some of those who have connected.
+fn accept(
+    app: &Arc<App>,
+    listener: &TcpListener,
+    reserve: &mut Reserve,
+    workers: &Workers,
+    shutdown: &Shutdown,
+) {
+    for _ in 0..ACCEPT_AT_ONCE {
+        let error = match listener.accept() {
+            Ok((socket, peer)) => {
+                admit(app, workers, socket, peer);
+                continue;
+            }
+            Err(error) => error,
+        };
+        match Trouble::of(&error) {
+            Trouble::Nothing => return,
+            Trouble::ThatClient => {}
+            Trouble::Descriptors => return reserve.turn_away(listener),
+            Trouble::System => {
+                log::warn!(
+                    "cannot accept connections: {error}; trying again in {} ms",
+                    PAUSE.as_millis()
+                );
+                shutdown.wait_for(PAUSE);
+                return;
+            }
+        }
+    }
+}
+
+/// Gives a new connection its place, or has it told why there is none.
+fn admit(app: &Arc<App>, workers: &Workers, socket: TcpStream, peer: SocketAddr) {
+    let mode = match Ticket::claim(app, peer) {
+        Ok(ticket) => Mode::Serve(ticket),
+        Err(full) => match RefusalTicket::claim(app, peer, full) {
+            Some(ticket) => Mode::Refuse(ticket),
+            None => return listener::turn_away(&socket),
+        },
+    };
+    let socket = Socket::from(socket);
+    // Each event is one write and should leave at once.
+    let _ = socket.tcp().set_nodelay(true);
+    if socket.is_silent() {
+        app.reception.wait(app, socket, mode, app.limits.head_timeout);
+    } else {
+        workers.serve(app, socket, mode);
+    }
+}

@@ -145,8 +145,8 @@ impl App {
 /// Accepts and serves connections until `shutdown` is given, then ends them: streams are told and
 /// closed cleanly, requests under way are answered. Returns within the stop timeout.
 pub fn run(listener: &TcpListener, app: &Arc<App>, shutdown: &Shutdown) -> io::Result<()> {
-    let workers = Workers::new();
-    reception::run(app, listener, &workers, shutdown)?;
+    let mut workers = Workers::new();
+    reception::run(app, listener, &mut workers, shutdown)?;
     drop(workers);
     stop(app);
     Ok(())

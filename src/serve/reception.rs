@@ -17,7 +17,7 @@ use super::App;
 use super::conversation::{Mode, RefusalTicket, Ticket};
 use super::listener::{self, Reserve, Trouble};
 use super::socket::Socket;
-use super::workers::Workers;
+use super::workers::{self, Workers};
 use crate::readiness::Readiness;
 use crate::shutdown::Shutdown;
 
@@ -102,7 +102,7 @@ impl Reception {
 pub(super) fn run(
     app: &Arc<App>,
     listener: &TcpListener,
-    workers: &Workers,
+    workers: &mut Workers,
     shutdown: &Shutdown,
 ) -> io::Result<()> {
     let reception = &app.reception;
@@ -111,7 +111,8 @@ pub(super) fn run(
     let mut reserve = Reserve::new();
     let mut next_sweep = Instant::now();
     while !shutdown.is_triggered() {
-        let ready = reception.readiness.wait(Some(SWEEP_INTERVAL)).unwrap_or_else(|error| {
+        let patience = if workers.relieve(app) { workers::MOMENT } else { SWEEP_INTERVAL };
+        let ready = reception.readiness.wait(Some(patience)).unwrap_or_else(|error| {
             log::error!(
                 "cannot wait for connections: {error}; trying again in {} ms",
                 PAUSE.as_millis()
@@ -151,7 +152,7 @@ fn accept(
     app: &Arc<App>,
     listener: &TcpListener,
     reserve: &mut Reserve,
-    workers: &Workers,
+    workers: &mut Workers,
     shutdown: &Shutdown,
 ) {
     for _ in 0..ACCEPT_AT_ONCE {
@@ -179,7 +180,7 @@ fn accept(
 }
 
 /// Gives a new connection its place, or has it told why there is none.
-fn admit(app: &Arc<App>, workers: &Workers, socket: TcpStream, peer: SocketAddr) {
+fn admit(app: &Arc<App>, workers: &mut Workers, socket: TcpStream, peer: SocketAddr) {
     let mode = match Ticket::claim(app, peer) {
         Ok(ticket) => Mode::Serve(ticket),
         Err(full) => match RefusalTicket::claim(app, peer, full) {

@@ -5,14 +5,15 @@
 //! thread that never parsed anything sleeps with two pages of stack and an empty allocator cache
 //! (8 KiB less for each of ten thousand), and a plain request finds a thread waiting.
 //!
-//! There is no queue in front of the workers. A connection is handed to one that stands waiting, or
-//! does so a moment later, or else to a new one: none is ever stuck behind a busy worker.
+//! There are a few workers to begin with. Only when all of them are held up, by slow clients or
+//! polls that wait, does one more start; so a storm of requests is served as fast as the
+//! processors can, and none is ever stuck behind a slow one.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::Builder;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -21,9 +22,11 @@ use super::conversation::{self, Mode, Next};
 use super::listener;
 use super::socket::Socket;
 
-/// How long a connection waits for a worker before there is a new one. Most requests take less, so
-/// in a storm of them a few workers do it all, as fast as the processors can.
-const MOMENT: Duration = Duration::from_millis(1);
+/// How many workers there may be without any of them being held up.
+const FEW: usize = 4;
+
+/// How long the workers may take no connection before they count as held up.
+pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
 /// How long a worker waits for another connection before it ends.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,58 +37,113 @@ const STREAM_STACK_BYTES: usize = 128 << 10;
 /// A connection for a worker.
 type Work = (Socket, Mode);
 
-/// The workers of one server.
+/// The workers of one server, as the one thread that brings them connections sees them.
 #[derive(Debug)]
 pub(super) struct Workers {
-    hand_over: Sender<Work>,
+    bring: Sender<Work>,
+    shared: Arc<Shared>,
+    number: u64,
+    /// How many connections had been taken when this was last looked at, and when that was.
+    last_look: (u64, Instant),
+}
+
+#[derive(Debug)]
+struct Shared {
     waiting: Receiver<Work>,
-    number: AtomicU64,
+    /// Workers there are.
+    count: AtomicUsize,
+    /// Those of them that wait for a connection.
+    idle: AtomicUsize,
+    /// Connections that were ever taken.
+    taken: AtomicU64,
 }
 
 impl Workers {
     pub fn new() -> Self {
-        let (hand_over, waiting) = crossbeam_channel::bounded(0);
-        Self { hand_over, waiting, number: AtomicU64::new(0) }
+        let (bring, waiting) = crossbeam_channel::unbounded();
+        let shared = Shared {
+            waiting,
+            count: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            taken: AtomicU64::new(0),
+        };
+        Self { bring, shared: Arc::new(shared), number: 0, last_look: (0, Instant::now()) }
     }
 
     /// Has a connection served.
-    pub fn serve(&self, app: &Arc<App>, socket: Socket, mode: Mode) {
-        if let Err(refused) = self.hand_over.send_timeout((socket, mode), MOMENT) {
-            self.spawn(app, refused.into_inner());
+    pub fn serve(&mut self, app: &Arc<App>, socket: Socket, mode: Mode) {
+        let shared = &self.shared;
+        let is_first = shared.waiting.is_empty();
+        // Cannot fail: the receiving end is here.
+        let _ = self.bring.send((socket, mode));
+        if is_first {
+            self.last_look = (shared.taken.load(Ordering::Relaxed), Instant::now());
+        }
+        if shared.idle.load(Ordering::Relaxed) < shared.waiting.len()
+            && shared.count.load(Ordering::Relaxed) < FEW
+        {
+            self.spawn(app);
         }
     }
 
-    fn spawn(&self, app: &Arc<App>, work: Work) {
-        let name = format!("http-{}", self.number.fetch_add(1, Ordering::Relaxed));
-        let (app_of_worker, waiting, socket) = (app.clone(), self.waiting.clone(), work.0.clone());
+    /// Starts one more worker if connections wait and none was taken for a moment. Returns whether
+    /// there are any that wait, and this must be asked again after that [`MOMENT`].
+    pub fn relieve(&mut self, app: &Arc<App>) -> bool {
+        if self.shared.waiting.is_empty() {
+            return false;
+        }
+        let now = Instant::now();
+        let (taken_then, then) = self.last_look;
+        if now.saturating_duration_since(then) >= MOMENT {
+            let taken = self.shared.taken.load(Ordering::Relaxed);
+            if taken == taken_then {
+                self.spawn(app);
+            }
+            self.last_look = (taken, now);
+        }
+        true
+    }
+
+    fn spawn(&mut self, app: &Arc<App>) {
+        let name = format!("http-{}", self.number);
+        self.number += 1;
+        let (app, shared) = (app.clone(), self.shared.clone());
+        self.shared.count.fetch_add(1, Ordering::Relaxed);
         let worker = Builder::new().name(name).stack_size(app.limits.thread_stack_bytes);
-        if let Err(error) = worker.spawn(move || run(&app_of_worker, &waiting, work)) {
-            log::warn!(
-                "cannot start a thread for a connection: {error}; the client was told to come back"
-            );
-            listener::turn_away(socket.tcp());
+        if let Err(error) = worker.spawn(move || shared.work(&app)) {
+            self.shared.count.fetch_sub(1, Ordering::Relaxed);
+            log::warn!("cannot start a thread for connections: {error}; one is told to come back");
+            if let Ok((socket, _)) = self.shared.waiting.try_recv() {
+                listener::turn_away(socket.tcp());
+            }
         }
     }
 }
 
-/// Serves one connection after the other, until none comes for a while.
-fn run(app: &Arc<App>, waiting: &Receiver<Work>, first: Work) {
-    let mut work = Some(first);
-    while let Some((socket, mode)) = work {
-        match conversation::hold(app, &socket, mode) {
-            Next::End => {}
-            Next::Wait(mode) => app.reception.wait(app, socket, mode, app.limits.keep_alive),
-            Next::Upgrade(connection, take_over) => take_over(connection),
+impl Shared {
+    /// Serves one connection after the other, until none comes for a while.
+    fn work(&self, app: &Arc<App>) {
+        while let Some((socket, mode)) = self.next() {
+            match conversation::hold(app, &socket, mode) {
+                Next::End => {}
+                Next::Wait(mode) => app.reception.wait(app, socket, mode, app.limits.keep_alive),
+                Next::Upgrade(connection, take_over) => take_over(connection),
+            }
         }
-        work = waiting.recv_timeout(PATIENCE).ok();
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn next(&self) -> Option<Work> {
+        self.idle.fetch_add(1, Ordering::Relaxed);
+        let work = self.waiting.recv_timeout(PATIENCE).ok();
+        self.idle.fetch_sub(1, Ordering::Relaxed);
+        self.taken.fetch_add(u64::from(work.is_some()), Ordering::Relaxed);
+        work
     }
 }
 
 /// Gives a stream a thread of its own.
 pub(super) fn spawn_stream(number: u64, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    Builder::new()
-        .name(format!("stream-{number}"))
-        .stack_size(STREAM_STACK_BYTES)
-        .spawn(serve)
-        .map(drop)
+    let name = format!("stream-{number}");
+    Builder::new().name(name).stack_size(STREAM_STACK_BYTES).spawn(serve).map(drop)
 }

@@ -10,6 +10,7 @@
 
 mod audience;
 mod batch;
+mod bell;
 mod history;
 mod horizon;
 mod outbox;
@@ -354,7 +355,7 @@ impl Shared {
         for (stream, reason) in overdue {
             stream.end(reason);
         }
-        self.sequencer.expire();
+        self.sequencer.sweep();
         self.totals.sample(now);
     }
 }

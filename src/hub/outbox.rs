@@ -21,10 +21,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender};
 use parking_lot::Mutex;
 
 use super::batch::{Batch, Unwritten};
+use super::bell::Bell;
 use super::snapshot::Totals;
 use super::stream::{EndReason, State, Stream};
 use crate::clock::Clock;
@@ -70,8 +71,6 @@ enum Item {
     Event(Arc<Event>),
     /// The rest of an event whose first bytes were written.
     Rest(Box<[u8]>),
-    /// Nothing to write: look whether the stream has ended.
-    Wake,
 }
 
 /// One stream's queue and sink.
@@ -80,6 +79,8 @@ pub(super) struct Outbox {
     pub(super) sink: Arc<dyn Sink>,
     turn: Mutex<Turn>,
     queue: Sender<Item>,
+    /// Wakes the writer.
+    bell: Bell,
     queued_events: AtomicUsize,
     queued_bytes: AtomicUsize,
     bound: Bound,
@@ -103,6 +104,7 @@ impl Outbox {
             sink,
             turn: Mutex::new(Turn::Writer),
             queue,
+            bell: Bell::default(),
             queued_events: AtomicUsize::new(0),
             queued_bytes: AtomicUsize::new(0),
             bound,
@@ -140,8 +142,7 @@ impl Outbox {
         if !reason.is_planned() {
             self.sink.close();
         }
-        // Fails only when the writer is gone, and then nobody is left to be woken.
-        let _ = self.queue.send(Item::Wake);
+        self.bell.ring();
     }
 
     /// Writes a batch through, or queues what the client does not take. Never blocks.
@@ -204,6 +205,7 @@ impl Outbox {
             // Fails only when the writer is gone, and then the stream is as well.
             let _ = self.queue.send(Item::Event(event.clone()));
         }
+        self.bell.ring();
     }
 }
 
@@ -254,28 +256,15 @@ impl Writer {
     /// `heartbeat` when nothing else was sent for that long. Afterwards it is the writer's turn for
     /// good, so that a planned end can be written.
     pub fn run(&mut self, heartbeat: &[u8]) -> EndReason {
-        let mut next = None;
+        self.stream.outbox.bell.answer();
         loop {
-            if let Err(reason) = self.catch_up(next.take()) {
+            if let Err(reason) = self.catch_up() {
                 return reason;
             }
-            match self.sleep() {
-                Ok(item) => next = Some(item),
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Err(reason) = self.beat_if_due(heartbeat) {
-                        return reason;
-                    }
-                }
-                // The stream holds the sending end, so this cannot be; but if it were, it is over.
-                Err(RecvTimeoutError::Disconnected) => return EndReason::ClientGone,
+            Bell::sleep(self.heartbeat.map(|interval| interval.saturating_sub(self.silence())));
+            if let Err(reason) = self.beat_if_due(heartbeat) {
+                return reason;
             }
-        }
-    }
-
-    fn sleep(&self) -> Result<Item, RecvTimeoutError> {
-        match self.heartbeat {
-            None => self.queue.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(interval) => self.queue.0.recv_timeout(interval.saturating_sub(self.silence())),
         }
     }
 
@@ -297,12 +286,12 @@ impl Writer {
         *self.stream.outbox.turn.lock() = Turn::Writer;
     }
 
-    /// Writes what is queued, `next` first, until nothing is left, and hands over to the dispatcher.
-    fn catch_up(&mut self, mut next: Option<Item>) -> Result<(), EndReason> {
+    /// Writes what is queued until nothing is left, and hands over to the dispatcher.
+    fn catch_up(&mut self) -> Result<(), EndReason> {
         self.take_turn();
         loop {
             self.check_cut()?;
-            let load = self.gather(&mut next.take().into_iter().chain(self.queue.0.try_iter()));
+            let load = self.gather(&mut self.queue.0.try_iter());
             if !load.bytes.is_empty() {
                 self.write(&load.bytes, load.events)?;
                 self.stream.outbox.queued_events.fetch_sub(load.events, Ordering::Relaxed);
@@ -356,7 +345,6 @@ impl Writer {
                     load.bytes.extend_from_slice(&rest);
                     load.events += 1;
                 }
-                Item::Wake => {}
             }
             if load.bytes.len() >= GATHER_BYTES {
                 break;
@@ -368,19 +356,22 @@ impl Writer {
     /// Waits for the next events instead of writing them: for clients that poll. Empty when nothing
     /// came in time.
     pub fn take_events(&mut self, at_most: Duration) -> Result<Vec<Arc<Event>>, EndReason> {
+        self.stream.outbox.bell.answer();
         let deadline = Instant::now() + at_most;
         let mut events = Vec::new();
-        while events.is_empty() {
+        loop {
             if let Some(reason) = self.stream.end_reason() {
                 return Err(reason);
             }
-            let Ok(item) = self.queue.0.recv_deadline(deadline) else { break };
-            let items = std::iter::once(item).chain(self.queue.0.try_iter());
-            events.extend(
-                items.filter_map(
-                    |item| if let Item::Event(event) = item { Some(event) } else { None },
-                ),
-            );
+            events.extend(self.queue.0.try_iter().filter_map(|item| match item {
+                Item::Event(event) => Some(event),
+                Item::Rest(_) => None,
+            }));
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !events.is_empty() || left.is_zero() {
+                break;
+            }
+            Bell::sleep(Some(left));
         }
         self.note_sent(events.len(), 0);
         Ok(events)

@@ -133,13 +133,17 @@ impl Sequencer {
         let _order = self.order.lock();
         for (inbox, streams) in self.inboxes.iter().zip(by_shard) {
             inbox.put(Message::End(streams, reason));
+            inbox.ring();
         }
     }
 
-    /// Lets go of what is too old.
-    pub fn expire(&self) {
+    /// Lets go of what is too old, and has the dispatchers take what they were not woken for.
+    pub fn sweep(&self) {
         let now = self.clock.now();
         self.order.lock().history.expire(now);
+        for inbox in &self.inboxes {
+            inbox.ring();
+        }
     }
 
     /// Looks at the history.
@@ -152,6 +156,7 @@ impl Sequencer {
         self.order.lock().stopped = true;
         for inbox in &self.inboxes {
             inbox.put(Message::Stop);
+            inbox.ring();
         }
     }
 

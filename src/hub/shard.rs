@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::Limits;
 use super::batch::{Batch, Wire};
+use super::bell::Bell;
 use super::snapshot::Totals;
 use super::stream::{EndReason, Stream};
 use crate::clock::Clock;
@@ -39,6 +40,8 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Inbox {
     messages: Sender<Message>,
+    /// Wakes the dispatcher.
+    bell: Bell,
     pub waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
     max_events: usize,
@@ -51,6 +54,7 @@ impl Inbox {
         let (messages, receiver) = crossbeam_channel::unbounded();
         let inbox = Self {
             messages,
+            bell: Bell::default(),
             waiting: AtomicUsize::new(0),
             waiting_bytes: AtomicUsize::new(0),
             max_events: limits.inbox_events,
@@ -70,11 +74,22 @@ impl Inbox {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.waiting_bytes.fetch_add(event.weight(), Ordering::Relaxed);
         self.put(Message::Event(event));
+        self.bell.ring();
     }
 
+    /// Puts a message without waking the dispatcher: it takes joins and leaves together with the
+    /// next event, or when the reaper rings.
     pub fn put(&self, message: Message) {
         // Fails only when the dispatcher has ended, and then there is nobody to deliver to.
         let _ = self.messages.send(message);
+        if self.messages.len() >= MANY {
+            self.bell.ring();
+        }
+    }
+
+    /// Wakes the dispatcher.
+    pub fn ring(&self) {
+        self.bell.ring();
     }
 
     fn taken(&self, events: &[Arc<Event>]) {
@@ -83,6 +98,9 @@ impl Inbox {
             .fetch_sub(events.iter().map(|event| event.weight()).sum(), Ordering::Relaxed);
     }
 }
+
+/// As many messages are not left lying, even if none of them is an event.
+const MANY: usize = 1_024;
 
 /// The most events of one round, so that the first of them does not wait for too many others.
 const ROUND_EVENTS: usize = 1_024;
@@ -139,7 +157,12 @@ impl Shard {
 
     /// Dispatches until told to stop. `made_room` is called after each round is taken.
     pub fn run(mut self, made_room: impl Fn()) {
-        while let Ok(first) = self.messages.recv() {
+        self.inbox.bell.answer();
+        loop {
+            let Ok(first) = self.messages.try_recv() else {
+                Bell::sleep(None);
+                continue;
+            };
             let go_on = self.round(first);
             made_room();
             if !go_on {

@@ -27,7 +27,12 @@ new ConnectionNotice(tidings, {
     summaries.refresh();
   },
 });
-new Composer({ onAccepted: (batch) => work.add(batch) });
+new Composer({
+  onAccepted: (batch) => {
+    work.add(batch);
+    work.reveal(batch.batch_id);
+  },
+});
 
 toasts.follow(tidings);
 tidings.on('summary_progress', ({ data }) => work.progress(data));

@@ -30,6 +30,11 @@ export class Work {
     this.#changed(answer.batch_id);
   }
 
+  /** Brings a batch before the reader's eyes: on a phone it is below the form. */
+  reveal(id) {
+    this.#jobs.get(id)?.card.element.scrollIntoView({ block: 'nearest' });
+  }
+
   /** A `summary_progress` event. */
   progress(data) {
     if (!data.batch_id) return;

@@ -6,7 +6,7 @@
  */
 
 /** @typedef {'queued' | 'processing' | 'completed' | 'failed' | 'cancelled'} ItemStatus */
-/** @typedef {{id: string, title: string, status: ItemStatus, error: string}} Item */
+/** @typedef {{id: string, title: string, status: ItemStatus, error: string, percent: number}} Item */
 
 const finals = new Set(['completed', 'failed', 'cancelled']);
 
@@ -31,10 +31,10 @@ export class Batch {
   }
 
   /** A `summary_progress` event. */
-  progressed({ status, message, total, current_video: video, error }) {
+  progressed({ status, message, total, current_video: video, item_percent: percent, error }) {
     this.total = Math.max(this.total, total ?? 0);
     this.message = message ?? this.message;
-    if (video?.id && status !== 'completed') this.#set(video.id, video.title, status, error);
+    if (video?.id && status !== 'completed') this.#set(video.id, video.title, status, error, percent);
     else if (finals.has(status)) this.#end(status);
   }
 
@@ -59,15 +59,23 @@ export class Batch {
   /** For a progress bar. */
   get progress() {
     const status = this.isOver ? (this.ending ?? 'completed') : 'processing';
-    return { status, message: this.message, progress: this.isOver && status === 'completed' ? this.total : this.done, total: this.total };
+    const progress = this.isOver && status === 'completed' ? this.total : this.done + this.#begun();
+    return { status, message: this.message, progress, total: this.total };
   }
 
-  #set(id, title, status, error) {
-    const known = this.items.get(id) ?? { id, title: title ?? id, status: 'queued', error: '' };
+  /** What is done of the items that are not finished, in items: a long talk moves the bar too. */
+  #begun() {
+    const going = [...this.items.values()].filter(({ status }) => status === 'processing');
+    return going.reduce((sum, { percent }) => sum + percent / 100, 0);
+  }
+
+  #set(id, title, status, error, percent) {
+    const known = this.items.get(id) ?? { id, title: title ?? id, status: 'queued', error: '', percent: 0 };
     this.items.set(id, known);
     if (title) known.title = title;
     if (finals.has(known.status)) return;
     if (finals.has(status) || status === 'processing') known.status = status;
+    known.percent = percent ?? known.percent;
     known.error = error ? String(error.detail ?? error.message ?? error) : known.error;
   }
 

@@ -5,6 +5,12 @@
 /** What one request may carry, in bytes; the server takes 1 MiB. */
 export const REQUEST_BYTES = 1_000_000;
 
+/** How many transcripts one request may carry. */
+export const REQUEST_TRANSCRIPTS = 50;
+
+/** What stands around the transcripts in a request. */
+const FRAME_BYTES = '{"transcripts":[]}'.length;
+
 /** @typedef {'text' | 'vtt' | 'srt'} Kind */
 /** @typedef {{title: string, kind: Kind, content: string}} Transcript */
 
@@ -69,10 +75,11 @@ export function bodies(transcripts, limit = REQUEST_BYTES) {
   let room = 0;
   for (const transcript of transcripts) {
     const text = JSON.stringify(asRequest(transcript));
+    // With the comma before it; the first has none, so it has one byte more room.
     const size = bytesOf(text) + 1;
-    if (size > room) {
+    if (size > room || batches.at(-1).length >= REQUEST_TRANSCRIPTS) {
       batches.push([]);
-      room = limit - 20;
+      room = limit - FRAME_BYTES + 1;
     }
     batches.at(-1).push(text);
     room -= size;
@@ -82,7 +89,7 @@ export function bodies(transcripts, limit = REQUEST_BYTES) {
 
 /** Whether one transcript alone is more than a request may carry. */
 export function tooLarge(transcript, limit = REQUEST_BYTES) {
-  return bytesOf(JSON.stringify(asRequest(transcript))) > limit - 21;
+  return bytesOf(JSON.stringify(asRequest(transcript))) > limit - FRAME_BYTES;
 }
 
 const bytesOf = (text) => new TextEncoder().encode(text).length;

@@ -65,8 +65,8 @@ export class BatchCard {
   }
 }
 
-function headline({ done, total, failures, isOver, ending }) {
-  if (ending === 'cancelled') return `Cancelled after ${done} of ${total}`;
+function headline({ worked, total, failures, isOver, ending }) {
+  if (ending === 'cancelled') return `Cancelled after ${worked} of ${total}`;
   if (isOver) return failures > 0 ? `${total - failures} of ${total} summarized` : 'All summarized';
   return total === 1 ? 'Summarizing a transcript' : `Summarizing ${total} transcripts`;
 }

@@ -49,7 +49,12 @@ export class Batch {
   }
 
   get failures() {
-    return [...this.items.values()].filter(({ status }) => status === 'failed').length;
+    return this.#having('failed');
+  }
+
+  /** How many items were worked on to their end. */
+  get worked() {
+    return this.#having('completed') + this.#having('failed');
   }
 
   get isOver() {
@@ -61,6 +66,10 @@ export class Batch {
     const status = this.isOver ? (this.ending ?? 'completed') : 'processing';
     const progress = this.isOver && status === 'completed' ? this.total : this.done + this.#begun();
     return { status, message: this.message, progress, total: this.total };
+  }
+
+  #having(wanted) {
+    return [...this.items.values()].filter(({ status }) => status === wanted).length;
   }
 
   /** What is done of the items that are not finished, in items: a long talk moves the bar too. */

@@ -1,0 +1,172 @@
+/**
+ * Both pages for everybody: axe finds nothing in light, dark and narrow; the keyboard is enough; a small
+ * screen needs no sideways scrolling; the policy of the page holds.
+ */
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { launch, until, watchedPage } from './support/browser.js';
+import { TidingsServer } from './support/tidings-server.js';
+
+let browser;
+let server;
+let axe;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), new TidingsServer().start()]);
+  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+});
+after(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+const connected = (page) => until(async () => /Connected/.test(await page.locator('#status-dot').innerText()), 'connected');
+
+/** Brings each page into the state in which it shows the most. */
+const filled = {
+  '/': async (page) => {
+    await page.click('#sample');
+    await page.click('#submit');
+    await until(async () => (await page.locator('.sentences li').count()) > 0, 'a summary');
+    await page.click('#submit');
+  },
+  '/sse-test': async (page) => {
+    await page.fill('#event-type', 'system');
+    await page.fill('#event-data', '{"message": "Careful", "type": "warning"}');
+    await page.click('#send');
+    await page.locator('#log-rows > li[data-type="system"] summary').click();
+    await until(async () => (await page.locator('#connections tr.mine').count()) > 0, 'the table');
+    await page.fill('#event-data', '{');
+    await page.click('#send');
+  },
+};
+
+const looks = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  narrow: { colorScheme: 'light', viewport: { width: 360, height: 740 } },
+  'narrow and dark': { colorScheme: 'dark', viewport: { width: 360, height: 740 } },
+};
+
+for (const path of ['/', '/sse-test']) {
+  for (const [look, options] of Object.entries(looks)) {
+    test(`${path} in ${look}: axe finds nothing, nothing sticks out, nothing complains`, async () => {
+      // Playwright puts axe in by a script of its own, past the page's policy; the page keeps to it.
+      const { page, context, complaints } = await watchedPage(browser, { ...options, reducedMotion: 'reduce' });
+      await page.goto(`${server.origin}${path}`);
+      await connected(page);
+      await filled[path](page);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run());
+      assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target).join(' ')}`), []);
+      const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(beyond <= 0, `${beyond} px too wide`);
+      assert.deepEqual(complaints, []);
+      await context.close();
+    });
+  }
+
+  test(`${path} sends a strict policy`, async () => {
+    const policy = (await fetch(`${server.origin}${path}`)).headers.get('content-security-policy') ?? '';
+    for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"]) {
+      assert.ok(policy.includes(rule), `${rule} is not in ${policy}`);
+    }
+    assert.doesNotMatch(policy, /unsafe/);
+  });
+}
+
+/** Presses Tab until the focus is on an element, as somebody without a mouse does. */
+async function tabTo(page, selector) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    if (await page.evaluate((selector) => document.activeElement.matches(selector), selector)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab never comes to ${selector}`);
+}
+
+/** The element with the focus shows it. */
+async function checkFocusIsSeen(page) {
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  assert.notEqual(outline, 'none', await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120)));
+}
+
+test('the test page works by keyboard alone', async () => {
+  const { page, context } = await watchedPage(browser);
+  await page.goto(`${server.origin}/sse-test`);
+  await connected(page);
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+  await page.keyboard.press('Enter');
+  await tabTo(page, '#types [value=test]');
+  await page.keyboard.press('Space');
+  assert.equal(await page.isChecked('#types [value=test]'), false);
+  await page.keyboard.press('Space');
+  await tabTo(page, '#event-data');
+  await checkFocusIsSeen(page);
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('"by keyboard"');
+  await tabTo(page, '#send');
+  await checkFocusIsSeen(page);
+  await page.keyboard.press('Enter');
+  await until(async () => (await page.locator('#log-rows > li[data-type="test"]').count()) === 1, 'the event');
+  await tabTo(page, '#log-rows > li[data-type="test"] summary');
+  await checkFocusIsSeen(page);
+  await page.keyboard.press('Enter');
+  await until(async () => page.locator('#log-rows pre').isVisible(), 'its details');
+  await tabTo(page, '#fault-drop');
+  await page.keyboard.press('Enter');
+  await until(async () => (await page.locator('#log-rows > li[data-type="connected"]').count()) === 2, 'connected again');
+  await context.close();
+});
+
+test('the summarizer works by keyboard alone, its toasts too', async () => {
+  const { page, context } = await watchedPage(browser);
+  await page.goto(`${server.origin}/`);
+  await connected(page);
+  await tabTo(page, '#files');
+  const outline = await page.evaluate(() => getComputedStyle(document.getElementById('drop')).outlineStyle);
+  assert.notEqual(outline, 'none', 'the drop area shows the focus of the input inside it');
+  await tabTo(page, '#sample');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'submit');
+  await page.keyboard.press('Enter');
+  await until(async () => (await page.locator('.toast').count()) > 0, 'a toast');
+  await page.locator('.toast-close').first().focus();
+  await page.waitForTimeout(5500);
+  assert.ok((await page.locator('.toast').count()) > 0, 'a toast with the focus stays');
+  await page.keyboard.press('Escape');
+  await until(async () => (await page.locator('.toast:focus-within').count()) === 0 || (await page.locator('.toast').count()) < 2, 'it goes by Escape');
+  await page.focus('#summaries summary');
+  const wasOpen = await page.locator('#summaries details').evaluate((details) => details.open);
+  await page.keyboard.press('Enter');
+  assert.equal(await page.locator('#summaries details').evaluate((details) => details.open), !wasOpen);
+  await context.close();
+});
+
+test('the choice of colours is remembered, and choosing the system’s follows it again', async () => {
+  const { page, context } = await watchedPage(browser, { colorScheme: 'light' });
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.goto(`${server.origin}/`);
+  const light = await ground();
+  await page.click('[data-theme-toggle]');
+  const dark = await ground();
+  assert.notEqual(dark, light);
+  await page.goto(`${server.origin}/sse-test`);
+  assert.equal(await ground(), dark);
+  await page.click('[data-theme-toggle]');
+  assert.equal(await ground(), light);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.equal(await ground(), dark);
+  await context.close();
+});
+
+test('who wants no motion gets none', async () => {
+  const { page, context } = await watchedPage(browser, { reducedMotion: 'reduce' });
+  await page.goto(`${server.origin}/sse-test`);
+  await connected(page);
+  assert.equal(await page.locator('#status-dot .dot').evaluate((dot) => getComputedStyle(dot).animationName), 'none');
+  await context.close();
+});

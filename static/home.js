@@ -17,7 +17,7 @@ const tidings = new Tidings({
 
 const toasts = new Toasts();
 const summaries = new Summaries();
-const work = new Work(toasts);
+const work = new Work(toasts, { onReady: (id) => summaries.arrive(id) });
 
 new StatusDot(byId('status-dot'), tidings);
 new ConnectionNotice(tidings, {
@@ -36,10 +36,7 @@ new Composer({
 
 toasts.follow(tidings);
 tidings.on('summary_progress', ({ data }) => work.progress(data));
-tidings.on('summary_complete', ({ data }) => {
-  work.complete(data);
-  summaries.arrive(data.video_id);
-});
+tidings.on('summary_complete', ({ data }) => work.complete(data));
 tidings.on('gap', () => {
   work.refresh();
   summaries.refresh();

@@ -52,6 +52,11 @@ export class Batch {
     return this.#having('failed');
   }
 
+  /** The items whose summaries can be read. @returns {string[]} Their ids. */
+  get ready() {
+    return [...this.items.values()].filter(({ status }) => status === 'completed').map(({ id }) => id);
+  }
+
   /** How many items were worked on to their end. */
   get worked() {
     return this.#having('completed') + this.#having('failed');

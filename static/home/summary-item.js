@@ -71,8 +71,8 @@ function sentenceElement({ text, start_seconds: start }, timed) {
     make('span', { className: 'said' }, text));
 }
 
-function foot({ sentences, word_count: words }) {
-  const size = Number.isFinite(words) ? `${sentences.length} sentences of ${count(words)} words` : `${sentences.length} sentences`;
+function foot({ sentences, sentence_count: all, word_count: words }) {
+  const size = `${count(sentences.length)} of ${count(all)} sentences, ${count(words)} words`;
   const copy = make('button', { className: 'button small quiet', type: 'button' }, 'Copy');
   copy.addEventListener('click', async () => {
     await navigator.clipboard.writeText(sentences.map(({ text }) => text).join('\n\n'));

@@ -15,12 +15,17 @@ const QUIET_MS = 10_000;
 
 export class Work {
   #toasts;
-  /** @type {Map<string, {batch: Batch, card: BatchCard, timer?: number}>} */
+  #onReady;
+  /** @type {Map<string, {batch: Batch, card: BatchCard, told: Set<string>, timer?: number}>} */
   #jobs = new Map();
 
-  /** @param {import('../tidings.js').Toasts} toasts */
-  constructor(toasts) {
+  /**
+   * @param {import('../tidings.js').Toasts} toasts
+   * @param {{onReady: (id: string) => void}} owner A summary can be read, whichever way we learned of it.
+   */
+  constructor(toasts, { onReady }) {
     this.#toasts = toasts;
+    this.#onReady = onReady;
     for (const id of remembered()) this.#ask(id);
   }
 
@@ -48,8 +53,9 @@ export class Work {
   /** A `summary_complete` event. */
   complete(data) {
     const job = this.#jobs.get(data.batch_id);
-    job?.batch.completed(data);
-    if (job) this.#changed(data.batch_id);
+    if (!job) return this.#onReady(data.video_id);
+    job.batch.completed(data);
+    this.#changed(data.batch_id);
   }
 
   /** Asks for everything that is not over. */
@@ -62,15 +68,19 @@ export class Work {
     if (known) return known;
     const batch = new Batch(id);
     const card = new BatchCard(batch, { onCancel: () => this.#cancel(id), onDismiss: () => this.#forget(id) });
-    const job = { batch, card };
+    const job = { batch, card, told: new Set() };
     this.#jobs.set(id, job);
     byId('batches').prepend(card.element);
     return job;
   }
 
   #changed(id) {
-    const { batch, card } = this.#jobs.get(id);
+    const { batch, card, told } = this.#jobs.get(id);
     card.show();
+    for (const ready of batch.ready.filter((ready) => !told.has(ready))) {
+      told.add(ready);
+      this.#onReady(ready);
+    }
     this.#watch(id);
     byId('work').hidden = this.#jobs.size === 0;
     this.#remember();
@@ -102,7 +112,8 @@ export class Work {
       this.#changed(id);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      this.#toasts.show({ type: 'error', title: 'It could not be cancelled', text: problem.message });
+      // 409: it was finished before the word came; asking shows it.
+      if (problem.status !== 409) this.#toasts.show({ type: 'error', title: 'It could not be cancelled', text: problem.message });
       this.#ask(id);
     }
   }

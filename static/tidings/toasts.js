@@ -59,6 +59,8 @@ export class Toasts {
       this.show({ type: 'success', title: `“${data.title}” is ready`, text });
     });
     tidings.on('system', ({ data }) => {
+      // That a summary was stored is no news beside the summary.
+      if (data.cache && data.type === 'info') return;
       const type = data.type in signs ? data.type : data.type === 'refused' ? 'warning' : 'info';
       this.show({ type, title: String(data.message ?? data.reason ?? 'A message from the server') });
     });

@@ -78,6 +78,18 @@ for (const path of ['/', '/sse-test']) {
   });
 }
 
+test('an installation without summaries shows no way to them', async () => {
+  const alone = await new TidingsServer().start('--summarizer', 'off');
+  const { page, context } = await watchedPage(browser);
+  await page.goto(`${alone.origin}/sse-test`);
+  await connected(page);
+  assert.deepEqual(await page.locator('.site-nav a').allInnerTexts(), ['Test page']);
+  assert.equal(await page.locator('.brand').getAttribute('href'), '/sse-test');
+  assert.equal((await fetch(`${alone.origin}/`)).status, 404);
+  await context.close();
+  await alone.stop();
+});
+
 /** Presses Tab until the focus is on an element, as somebody without a mouse does. */
 async function tabTo(page, selector) {
   for (let presses = 0; presses < 60; presses += 1) {

@@ -16,7 +16,7 @@ let context;
 let complaints;
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), new TidingsServer().start()]);
+  [browser, server] = await Promise.all([launch(), new TidingsServer().start('--summary-workers', '1')]);
 });
 after(async () => {
   await browser.close();
@@ -135,10 +135,22 @@ test('the list survives a reload, can be searched, and is nobody else’s', asyn
   await other.context.close();
 });
 
+/** Gives the server's workers more to do, in another session, than they can finish in a second. */
+async function keepBusy() {
+  const long = talk(9000);
+  await Promise.all(Array.from({ length: 60 }, (_, n) => fetch(`${server.origin}/api/v1/summaries`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    // Each is another talk: what was summarized before costs nothing.
+    body: JSON.stringify({ transcripts: [{ title: 'Long', text: `${long} ${n} ships.` }] }),
+  })));
+}
+
 test('a batch can be cancelled', async () => {
   const files = Array.from({ length: 25 }, (_, n) => file(`talk ${n}.txt`, talk(350)));
   await page.setInputFiles('#files', files);
   await until(async () => /Summarize 25/.test(await text('#submit')), 'twenty-five files');
+  await keepBusy();
   await page.click('#submit');
   await page.locator('.batch button', { hasText: 'Cancel' }).click();
   await until(async () => /Cancelled after \d+ of 25/.test(await text('.batch h3')), 'cancelled');

@@ -81,6 +81,8 @@ struct Complete<'a> {
 struct System {
     message: String,
     r#type: &'static str,
+    /// What happened to the cache: a page that shows the summary itself need not show this too.
+    cache: &'static str,
     timestamp: String,
 }
 
@@ -149,21 +151,28 @@ impl Reporter {
 
     /// A summary was put on the shelf.
     pub(super) fn kept(&self, summary: &KeptSummary) {
-        let message = match summary.source {
-            Source::Generated => format!("Stored the summary of “{}”", summary.title),
-            Source::Cache => format!("Found “{}” in the cache", summary.title),
+        let (cache, message) = match summary.source {
+            Source::Generated => ("stored", format!("Stored the summary of “{}”", summary.title)),
+            Source::Cache => ("found", format!("Found “{}” in the cache", summary.title)),
         };
-        self.system(&summary.session, "info", message);
+        self.system(&summary.session, "info", cache, message);
     }
 
     /// A summary had to leave the shelf.
     pub(super) fn dropped(&self, summary: &KeptSummary) {
         let message = format!("Dropped the summary of “{}” to make room", summary.title);
-        self.system(&summary.session, "warning", message);
+        self.system(&summary.session, "warning", "dropped", message);
     }
 
-    fn system(&self, session: &Identifier, kind: &'static str, message: String) {
-        let data = System { message, r#type: kind, timestamp: iso_time(self.clock.unix_ms()) };
+    fn system(
+        &self,
+        session: &Identifier,
+        r#type: &'static str,
+        cache: &'static str,
+        message: String,
+    ) {
+        let timestamp = iso_time(self.clock.unix_ms());
+        let data = System { message, r#type, cache, timestamp };
         self.send(session, "system", &data, None, false);
     }
 

@@ -2,8 +2,9 @@
 
 use askama::Template;
 use http::HeaderValue;
-use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 
+use super::events;
 use crate::serve::assets::{Asset, Assets};
 use crate::serve::conversation::Answer;
 use crate::serve::problem::Problem;
@@ -21,19 +22,24 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub struct Pages {
     files: Assets,
     home: Asset,
+    /// With the way to the summaries.
     sse_test: Asset,
+    /// The same for an installation that makes none.
+    sse_test_alone: Asset,
 }
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Home {
     version: &'static str,
+    has_summaries: bool,
 }
 
 #[derive(Template)]
 #[template(path = "sse_test.html")]
 struct SseTest {
     version: &'static str,
+    has_summaries: bool,
 }
 
 impl Pages {
@@ -42,8 +48,9 @@ impl Pages {
         let version = env!("CARGO_PKG_VERSION");
         Self {
             files: Assets::load(),
-            home: page(&Home { version }),
-            sse_test: page(&SseTest { version }),
+            home: page(&Home { version, has_summaries: true }),
+            sse_test: page(&SseTest { version, has_summaries: true }),
+            sse_test_alone: page(&SseTest { version, has_summaries: false }),
         }
     }
 }
@@ -53,21 +60,33 @@ fn page(template: &impl Template) -> Asset {
     Asset::new("text/html; charset=utf-8", template.render().unwrap_or_default().into_bytes())
 }
 
-fn show(call: &Call<'_>, page: &Asset) -> Answer {
-    page.respond(call.request)
+/// Also gives a first visitor the session: a page opens its stream and asks for more at once, and
+/// if each of these requests were the first, each would be given a session of its own.
+fn show(call: &Call<'_>, page: &Asset) -> Result<Answer, Problem> {
+    let (_, cookie) = events::session(call)?;
+    let mut response = page
+        .respond(call.request)
         .header(CONTENT_SECURITY_POLICY, POLICY)
-        .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
-        .into()
+        .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    response.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    response.headers.extend(cookie);
+    Ok(response.into())
 }
 
 /// `GET /`
 pub fn home(call: &Call<'_>) -> Result<Answer, Problem> {
-    Ok(show(call, &call.app.pages.home))
+    if call.app.summarizer.is_none() {
+        let detail = "This installation makes no summaries; the test page is at /sse-test.";
+        return Err(Problem::not_found(detail));
+    }
+    show(call, &call.app.pages.home)
 }
 
 /// `GET /sse-test`
 pub fn sse_test(call: &Call<'_>) -> Result<Answer, Problem> {
-    Ok(show(call, &call.app.pages.sse_test))
+    let Pages { sse_test, sse_test_alone, .. } = &call.app.pages;
+    let page = if call.app.summarizer.is_some() { sse_test } else { sse_test_alone };
+    show(call, page)
 }
 
 /// `GET /static/…`

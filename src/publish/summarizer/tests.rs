@@ -153,7 +153,7 @@ fn events_have_the_fields_that_pages_read() {
     check(json!({"video_id": video, "title": "On rain", "source": "generated",
                  "model_used": "extractive", "batch_id": batch}));
     check(json!({"message": "Stored the summary of “On rain”", "type": "info",
-                 "timestamp": "2024-01-15T10:30:00Z"}));
+                 "cache": "stored", "timestamp": "2024-01-15T10:30:00Z"}));
     check(json!({"status": "completed", "message": "Completed: 1 of 1 summarized", "progress": 1,
                  "total": 1, "batch_id": batch, "completed": 1, "failed": 0}));
 }

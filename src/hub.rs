@@ -21,6 +21,7 @@ mod snapshot;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,9 +34,11 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 pub use self::history::{Gap, GapReason, Replay};
-pub use self::outbox::{Sink, Writer};
+pub use self::outbox::Sink;
 pub use self::snapshot::{Counts, HistorySnapshot, Rates, Snapshot};
 pub use self::stream::{EndReason, Profile, Resume, State, Stream};
+
+pub use self::writer::Writer;
 
 use self::outbox::{Bound, Outbox};
 use self::sequencer::{Place, Sequencer};

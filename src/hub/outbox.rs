@@ -5,7 +5,7 @@
 //! - the **dispatcher**, as long as the client keeps up: it writes straight through, without
 //!   blocking ([`Outbox::deliver`]);
 //! - the stream's own **writer** thread otherwise: the dispatcher then only queues, and the writer
-//!   blocks on the slow client in its stead until the queue is empty ([`Writer::catch_up`]).
+//!   blocks on the slow client in its stead until the queue is empty ([`super::writer`]).
 //!
 //! A stream begins in the writer's turn, so joining, replaying and lagging are one mechanism, with
 //! neither a gap nor a repeat at the seam. The turn changes under a small lock. The dispatcher
@@ -19,16 +19,14 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::Mutex;
 
 use super::batch::{Batch, Unwritten};
 use super::bell::Bell;
-use super::snapshot::Totals;
-use super::stream::{EndReason, State, Stream};
-use crate::clock::Clock;
+use super::stream::{EndReason, State};
 use crate::event::Event;
 
 /// Where a stream's bytes go: a socket, or a test's memory.
@@ -66,7 +64,7 @@ enum Turn {
 
 /// What waits for the writer.
 #[derive(Debug)]
-enum Item {
+pub(super) enum Item {
     /// An event none of whose bytes were written.
     Event(Arc<Event>),
     /// The rest of an event whose first bytes were written.
@@ -80,7 +78,7 @@ pub(super) struct Outbox {
     turn: Mutex<Turn>,
     queue: Sender<Item>,
     /// Wakes the writer.
-    bell: Bell,
+    pub bell: Bell,
     queued_events: AtomicUsize,
     queued_bytes: AtomicUsize,
     bound: Bound,
@@ -93,6 +91,13 @@ const OPEN: u8 = u8::MAX;
 /// The writer's end of an outbox's queue.
 #[derive(Debug)]
 pub(super) struct Queue(Receiver<Item>);
+
+impl Queue {
+    /// Takes what there is, without waiting.
+    pub fn items(&self) -> impl Iterator<Item = Item> {
+        self.0.try_iter()
+    }
+}
 
 impl Outbox {
     /// An outbox in the writer's turn, and the writer's end of its queue.
@@ -176,6 +181,31 @@ impl Outbox {
         written
     }
 
+    /// Makes it the writer's turn.
+    pub fn take_turn(&self) {
+        *self.turn.lock() = Turn::Writer;
+    }
+
+    /// Makes it the dispatcher's turn, unless something has been queued meanwhile: then false. After
+    /// the end it stays the writer's, so that it can say goodbye.
+    pub fn hand_over(&self, queue: &Queue) -> Result<bool, EndReason> {
+        let mut turn = self.turn.lock();
+        if !queue.0.is_empty() {
+            return Ok(false);
+        }
+        if let Some(reason) = self.end_reason() {
+            return Err(reason);
+        }
+        *turn = Turn::Dispatcher;
+        Ok(true)
+    }
+
+    /// Notes that so much of what was queued has been written.
+    pub fn note_written(&self, events: usize, bytes: usize) {
+        self.queued_events.fetch_sub(events, Ordering::Relaxed);
+        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// One non-blocking write: the number of bytes taken, or `None` if the client is gone.
     fn write_through(&self, batch: &Batch<'_>) -> Option<usize> {
         match self.sink.try_write(batch.bytes()) {
@@ -216,206 +246,4 @@ fn exceeds(value: usize, limit: usize) -> bool {
 
 fn is_retry(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-/// The stream's own thread, as far as the hub knows it: writes whenever the dispatcher must not.
-#[derive(Debug)]
-pub struct Writer {
-    pub(super) stream: Arc<Stream>,
-    queue: Queue,
-    clock: Arc<dyn Clock>,
-    totals: Arc<Totals>,
-    /// How long a write may make no progress; `None` means for ever.
-    write_deadline: Option<Duration>,
-    /// The longest silence; `None` means no heartbeat.
-    heartbeat: Option<Duration>,
-}
-
-/// How much the writer gathers for one write.
-const GATHER_BYTES: usize = 128 << 10;
-
-impl Writer {
-    pub(super) fn new(stream: Arc<Stream>, queue: Queue, hub: &super::Shared) -> Self {
-        let on = |limit: Duration| (!limit.is_zero()).then_some(limit);
-        Self {
-            stream,
-            queue,
-            clock: hub.clock.clone(),
-            totals: hub.totals.clone(),
-            write_deadline: on(hub.limits.write_deadline),
-            heartbeat: on(hub.limits.heartbeat),
-        }
-    }
-
-    /// The stream it writes for.
-    pub fn stream(&self) -> &Arc<Stream> {
-        &self.stream
-    }
-
-    /// Serves the stream until it ends: catches up, hands over to the dispatcher, sleeps, and sends
-    /// `heartbeat` when nothing else was sent for that long. Afterwards it is the writer's turn for
-    /// good, so that a planned end can be written.
-    pub fn run(&mut self, heartbeat: &[u8]) -> EndReason {
-        self.stream.outbox.bell.answer();
-        loop {
-            if let Err(reason) = self.catch_up() {
-                return reason;
-            }
-            Bell::sleep(self.heartbeat.map(|interval| interval.saturating_sub(self.silence())));
-            if let Err(reason) = self.beat_if_due(heartbeat) {
-                return reason;
-            }
-        }
-    }
-
-    /// How long the client has been sent nothing.
-    fn silence(&self) -> Duration {
-        let alive = self.clock.now().saturating_duration_since(self.stream.created);
-        alive.saturating_sub(self.stream.last_activity())
-    }
-
-    pub(super) fn beat_if_due(&mut self, heartbeat: &[u8]) -> Result<(), EndReason> {
-        if self.heartbeat.is_some_and(|interval| self.silence() >= interval) {
-            self.take_turn();
-            self.write(heartbeat, 0)?;
-        }
-        Ok(())
-    }
-
-    fn take_turn(&self) {
-        *self.stream.outbox.turn.lock() = Turn::Writer;
-    }
-
-    /// Writes what is queued until nothing is left, and hands over to the dispatcher.
-    fn catch_up(&mut self) -> Result<(), EndReason> {
-        self.take_turn();
-        loop {
-            self.check_cut()?;
-            let load = self.gather(&mut self.queue.0.try_iter());
-            if !load.bytes.is_empty() {
-                self.write(&load.bytes, load.events)?;
-                self.stream.outbox.queued_events.fetch_sub(load.events, Ordering::Relaxed);
-                self.stream.outbox.queued_bytes.fetch_sub(load.bytes.len(), Ordering::Relaxed);
-                continue;
-            }
-            let mut turn = self.stream.outbox.turn.lock();
-            if !self.queue.0.is_empty() {
-                continue;
-            }
-            if let Some(reason) = self.stream.end_reason() {
-                return Err(reason);
-            }
-            *turn = Turn::Dispatcher;
-            return Ok(());
-        }
-    }
-
-    /// Fails if the stream was ended in a way that leaves nothing to write.
-    fn check_cut(&self) -> Result<(), EndReason> {
-        match self.stream.end_reason() {
-            Some(reason) if !reason.is_planned() => Err(reason),
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes events from before the stream joined, a good deal at a time.
-    pub fn replay(&mut self, events: Vec<Arc<Event>>) -> Result<(), EndReason> {
-        let mut items = events.into_iter().map(Item::Event);
-        loop {
-            let load = self.gather(&mut items);
-            if load.bytes.is_empty() {
-                return Ok(());
-            }
-            self.write(&load.bytes, load.events)?;
-        }
-    }
-
-    /// Takes what one write can carry.
-    fn gather(&self, items: &mut dyn Iterator<Item = Item>) -> Load {
-        let mut load = Load { bytes: Vec::new(), events: 0 };
-        let profile = &self.stream.profile;
-        for item in items {
-            match item {
-                Item::Event(event) => {
-                    load.bytes
-                        .extend_from_slice(event.frame(profile.dialect).bytes(profile.envelope));
-                    load.events += 1;
-                }
-                Item::Rest(rest) => {
-                    load.bytes.extend_from_slice(&rest);
-                    load.events += 1;
-                }
-            }
-            if load.bytes.len() >= GATHER_BYTES {
-                break;
-            }
-        }
-        load
-    }
-
-    /// Waits for the next events instead of writing them: for clients that poll. Empty when nothing
-    /// came in time.
-    pub fn take_events(&mut self, at_most: Duration) -> Result<Vec<Arc<Event>>, EndReason> {
-        self.stream.outbox.bell.answer();
-        let deadline = Instant::now() + at_most;
-        let mut events = Vec::new();
-        loop {
-            if let Some(reason) = self.stream.end_reason() {
-                return Err(reason);
-            }
-            events.extend(self.queue.0.try_iter().filter_map(|item| match item {
-                Item::Event(event) => Some(event),
-                Item::Rest(_) => None,
-            }));
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !events.is_empty() || left.is_zero() {
-                break;
-            }
-            Bell::sleep(Some(left));
-        }
-        self.note_sent(events.len(), 0);
-        Ok(events)
-    }
-
-    /// Writes bytes that carry `events` events, blocking as long as the client makes progress.
-    pub fn write(&mut self, mut bytes: &[u8], events: usize) -> Result<(), EndReason> {
-        let total = bytes.len();
-        while !bytes.is_empty() {
-            self.check_cut()?;
-            match self.stream.outbox.sink.try_write(bytes) {
-                Ok(0) => return Err(self.fail(EndReason::ClientGone)),
-                Ok(taken) => bytes = &bytes[taken..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_writable()?,
-                Err(_) => return Err(self.fail(EndReason::ClientGone)),
-            }
-        }
-        self.note_sent(events, total);
-        Ok(())
-    }
-
-    fn wait_writable(&self) -> Result<(), EndReason> {
-        match self.stream.outbox.sink.wait_writable(self.write_deadline) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.fail(EndReason::Stuck)),
-            Err(_) => Err(self.fail(EndReason::ClientGone)),
-        }
-    }
-
-    fn note_sent(&self, events: usize, bytes: usize) {
-        self.stream.note_sent(self.clock.now(), events, bytes);
-        self.totals.note_delivered(events as u64, bytes as u64);
-    }
-
-    /// Ends the stream; returns the reason that stands, which may be an earlier one.
-    fn fail(&self, reason: EndReason) -> EndReason {
-        self.stream.end(reason);
-        self.stream.end_reason().unwrap_or(reason)
-    }
-}
-
-/// What one write carries.
-struct Load {
-    bytes: Vec<u8>,
-    events: usize,
 }

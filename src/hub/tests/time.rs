@@ -44,8 +44,8 @@ fn a_heartbeat_is_sent_when_nothing_else_was() {
     let limits = Limits { heartbeat: Duration::from_secs(30), ..Limits::default() };
     let (hub, clock) = hub_at_rest(limits);
     let sink = Memory::endless();
-    let mut joined = join(&hub, &sink);
-    let mut beats_after = |elapsed| {
+    let joined = join(&hub, &sink);
+    let beats_after = |elapsed| {
         clock.advance(Duration::from_secs(elapsed));
         joined.writer.beat_if_due(HEARTBEAT).unwrap();
         sink.events().iter().filter(|event| event.name == "ping").count()

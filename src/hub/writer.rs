@@ -1,0 +1,210 @@
+//! The stream's own thread, as far as the hub knows it.
+//!
+//! It writes whenever the dispatcher must not wait: the opening, the replay, what a slow client did
+//! not take, heartbeats, and the last words. In between it sleeps.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::bell::Bell;
+use super::outbox::{Item, Queue};
+use super::snapshot::Totals;
+use super::stream::{EndReason, Stream};
+use crate::clock::Clock;
+use crate::event::Event;
+
+/// Serves one stream.
+#[derive(Debug)]
+pub struct Writer {
+    pub(super) stream: Arc<Stream>,
+    queue: Queue,
+    clock: Arc<dyn Clock>,
+    totals: Arc<Totals>,
+    /// How long a write may make no progress; `None` means for ever.
+    write_deadline: Option<Duration>,
+    /// The longest silence; `None` means no heartbeat.
+    heartbeat: Option<Duration>,
+}
+
+/// How much the writer gathers for one write.
+const GATHER_BYTES: usize = 128 << 10;
+
+impl Writer {
+    pub(super) fn new(stream: Arc<Stream>, queue: Queue, hub: &super::Shared) -> Self {
+        let on = |limit: Duration| (!limit.is_zero()).then_some(limit);
+        Self {
+            stream,
+            queue,
+            clock: hub.clock.clone(),
+            totals: hub.totals.clone(),
+            write_deadline: on(hub.limits.write_deadline),
+            heartbeat: on(hub.limits.heartbeat),
+        }
+    }
+
+    /// The stream it writes for.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// Serves the stream until it ends: catches up, hands over to the dispatcher, sleeps, and sends
+    /// `heartbeat` when nothing else was sent for that long. Afterwards it is the writer's turn for
+    /// good, so that a planned end can be written.
+    pub fn run(&mut self, heartbeat: &[u8]) -> EndReason {
+        self.stream.outbox.bell.answer();
+        loop {
+            if let Err(reason) = self.catch_up() {
+                return reason;
+            }
+            Bell::sleep(self.heartbeat.map(|interval| interval.saturating_sub(self.silence())));
+            if let Err(reason) = self.beat_if_due(heartbeat) {
+                return reason;
+            }
+        }
+    }
+
+    /// How long the client has been sent nothing.
+    fn silence(&self) -> Duration {
+        let alive = self.clock.now().saturating_duration_since(self.stream.created);
+        alive.saturating_sub(self.stream.last_activity())
+    }
+
+    pub(super) fn beat_if_due(&self, heartbeat: &[u8]) -> Result<(), EndReason> {
+        if self.heartbeat.is_some_and(|interval| self.silence() >= interval) {
+            self.stream.outbox.take_turn();
+            self.send(heartbeat, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is queued until nothing is left, and hands over to the dispatcher.
+    fn catch_up(&self) -> Result<(), EndReason> {
+        let outbox = &self.stream.outbox;
+        outbox.take_turn();
+        loop {
+            self.check_cut()?;
+            let load = self.gather(&mut self.queue.items());
+            if !load.bytes.is_empty() {
+                self.send(&load.bytes, load.events)?;
+                outbox.note_written(load.events, load.bytes.len());
+            } else if outbox.hand_over(&self.queue)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Fails if the stream was ended in a way that leaves nothing to write.
+    fn check_cut(&self) -> Result<(), EndReason> {
+        match self.stream.end_reason() {
+            Some(reason) if !reason.is_planned() => Err(reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes events from before the stream joined, a good deal at a time.
+    pub fn replay(&mut self, events: Vec<Arc<Event>>) -> Result<(), EndReason> {
+        let mut items = events.into_iter().map(Item::Event);
+        loop {
+            let load = self.gather(&mut items);
+            if load.bytes.is_empty() {
+                return Ok(());
+            }
+            self.send(&load.bytes, load.events)?;
+        }
+    }
+
+    /// Takes what one write can carry.
+    fn gather(&self, items: &mut dyn Iterator<Item = Item>) -> Load {
+        let mut load = Load { bytes: Vec::new(), events: 0 };
+        let profile = &self.stream.profile;
+        for item in items {
+            match item {
+                Item::Event(event) => {
+                    load.bytes
+                        .extend_from_slice(event.frame(profile.dialect).bytes(profile.envelope));
+                    load.events += 1;
+                }
+                Item::Rest(rest) => {
+                    load.bytes.extend_from_slice(&rest);
+                    load.events += 1;
+                }
+            }
+            if load.bytes.len() >= GATHER_BYTES {
+                break;
+            }
+        }
+        load
+    }
+
+    /// Waits for the next events instead of writing them: for clients that poll. Empty when nothing
+    /// came in time.
+    pub fn take_events(&mut self, at_most: Duration) -> Result<Vec<Arc<Event>>, EndReason> {
+        self.stream.outbox.bell.answer();
+        let deadline = Instant::now() + at_most;
+        let mut events = Vec::new();
+        loop {
+            if let Some(reason) = self.stream.end_reason() {
+                return Err(reason);
+            }
+            events.extend(self.queue.items().filter_map(|item| match item {
+                Item::Event(event) => Some(event),
+                Item::Rest(_) => None,
+            }));
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !events.is_empty() || left.is_zero() {
+                break;
+            }
+            Bell::sleep(Some(left));
+        }
+        self.note_sent(events.len(), 0);
+        Ok(events)
+    }
+
+    /// Writes bytes that carry `events` events, blocking as long as the client makes progress. Only
+    /// before and after [`Self::run`]: in between it may be the dispatcher's turn.
+    pub fn write(&mut self, bytes: &[u8], events: usize) -> Result<(), EndReason> {
+        self.send(bytes, events)
+    }
+
+    fn send(&self, mut bytes: &[u8], events: usize) -> Result<(), EndReason> {
+        let total = bytes.len();
+        while !bytes.is_empty() {
+            self.check_cut()?;
+            match self.stream.outbox.sink.try_write(bytes) {
+                Ok(0) => return Err(self.fail(EndReason::ClientGone)),
+                Ok(taken) => bytes = &bytes[taken..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_writable()?,
+                Err(_) => return Err(self.fail(EndReason::ClientGone)),
+            }
+        }
+        self.note_sent(events, total);
+        Ok(())
+    }
+
+    fn wait_writable(&self) -> Result<(), EndReason> {
+        match self.stream.outbox.sink.wait_writable(self.write_deadline) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.fail(EndReason::Stuck)),
+            Err(_) => Err(self.fail(EndReason::ClientGone)),
+        }
+    }
+
+    fn note_sent(&self, events: usize, bytes: usize) {
+        self.stream.note_sent(self.clock.now(), events, bytes);
+        self.totals.note_delivered(events as u64, bytes as u64);
+    }
+
+    /// Ends the stream; returns the reason that stands, which may be an earlier one.
+    fn fail(&self, reason: EndReason) -> EndReason {
+        self.stream.end(reason);
+        self.stream.end_reason().unwrap_or(reason)
+    }
+}
+
+/// What one write carries.
+struct Load {
+    bytes: Vec<u8>,
+    events: usize,
+}

@@ -258,8 +258,10 @@ impl Hub {
         }
     }
 
-    /// Ends all streams. What was published before is delivered before.
+    /// Lets no stream join any more and ends all there are. What was published before is delivered
+    /// before.
     pub fn end_all(&self, reason: EndReason) {
+        self.0.sequencer.close();
         self.0.sequencer.end(self.streams_after(None), reason);
     }
 

@@ -37,6 +37,9 @@ pub(super) struct Sequencer {
 struct Order {
     history: History,
     audience: Audience,
+    /// No stream joins any more.
+    closed: bool,
+    /// No event is taken any more.
     stopped: bool,
 }
 
@@ -53,7 +56,8 @@ impl Sequencer {
     pub fn new(limits: &Limits, clock: Arc<dyn Clock>, inboxes: Vec<Arc<Inbox>>) -> Self {
         let started = EventId { ms: clock.unix_ms(), n: 0 };
         let history = History::new(limits, started);
-        let order = Mutex::new(Order { history, audience: Audience::default(), stopped: false });
+        let audience = Audience::default();
+        let order = Mutex::new(Order { history, audience, closed: false, stopped: false });
         Self { clock, inboxes, publish_wait: limits.publish_wait, room: Condvar::new(), order }
     }
 
@@ -104,7 +108,7 @@ impl Sequencer {
     /// Gives a stream its place; from here on its dispatcher delivers to it.
     pub fn join(&self, stream: &Arc<Stream>) -> Result<Place, Refused> {
         let mut order = self.order.lock();
-        if order.stopped {
+        if order.closed {
             return Err(Refused::Stopping);
         }
         let profile = &stream.profile;
@@ -151,9 +155,18 @@ impl Sequencer {
         look(&self.order.lock().history)
     }
 
+    /// Lets no stream join any more: those that are known now are all there will ever be.
+    pub fn close(&self) {
+        self.order.lock().closed = true;
+    }
+
     /// Takes no more events and streams, and lets the dispatchers end when they are done.
     pub fn stop(&self) {
-        self.order.lock().stopped = true;
+        {
+            let mut order = self.order.lock();
+            order.closed = true;
+            order.stopped = true;
+        }
         for inbox in &self.inboxes {
             inbox.put(Message::Stop);
             inbox.ring();

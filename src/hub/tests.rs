@@ -95,6 +95,8 @@ fn an_event_reaches_those_who_asked_for_it_and_may_see_it() {
         assert_eq!(sink.data(), expected, "what was published before the end comes before it");
     }
     assert_eq!(hub.stream_count(), 0);
+    let late = hub.join(profile(&[Topic::events()], &[], Resume::FromNow), Memory::endless());
+    assert_eq!(late.err(), Some(Refused::Stopping), "who comes after the end would never be ended");
     hub.stop();
     assert_eq!(hub.publish(event(&Topic::events(), "a", 1)), Err(Refused::Stopping));
 }

@@ -38,6 +38,20 @@ impl Socket {
         matches!(recv(&*self.0, &mut [0], peek), Err(Errno::AGAIN))
     }
 
+    /// Has the kernel give the connection up when the peer acknowledges nothing for this long: a
+    /// client that vanished without a word is then noticed by its unanswered heartbeat.
+    #[cfg(target_os = "linux")]
+    pub fn limit_silence(&self, at_most: Duration) {
+        if !at_most.is_zero() {
+            // Where it cannot be set, the kernel's own limit of some minutes holds.
+            let _ = socket2::SockRef::from(&*self.0).set_tcp_user_timeout(Some(at_most));
+        }
+    }
+
+    /// Elsewhere than on Linux the kernel's own limit of some minutes holds.
+    #[cfg(not(target_os = "linux"))]
+    pub fn limit_silence(&self, _: Duration) {}
+
     /// Makes every read from now on find the end of the stream.
     pub fn stop_reading(&self) {
         // Fails only if the peer is gone already.

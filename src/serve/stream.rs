@@ -80,6 +80,7 @@ impl ReadyStream {
         plan: StreamPlan,
     ) -> Result<Self, RefusedForNow> {
         let joined = app.hub.join(plan.profile, Arc::new(socket.clone()))?;
+        socket.limit_silence(app.hub.limits().write_deadline);
         let connected = (plan.connected)(joined.writer.stream().id);
         let (mut opening, _) = response(plan.headers).stream_head(version, app.clock.unix_ms());
         opening.extend(first_events(app, &joined, &connected, plan.last_event_id.as_deref()));

@@ -123,6 +123,7 @@ impl Workers {
 impl Shared {
     /// Serves one connection after the other, until none comes for a while.
     fn work(&self, app: &Arc<App>) {
+        let _present = Present(&self.count);
         while let Some((socket, mode)) = self.next() {
             match conversation::hold(app, &socket, mode) {
                 Next::End => {}
@@ -130,7 +131,6 @@ impl Shared {
                 Next::Upgrade(connection, take_over) => take_over(connection),
             }
         }
-        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn next(&self) -> Option<Work> {
@@ -139,6 +139,15 @@ impl Shared {
         self.idle.fetch_sub(1, Ordering::Relaxed);
         self.taken.fetch_add(u64::from(work.is_some()), Ordering::Relaxed);
         work
+    }
+}
+
+/// A worker that is there; not any more when this is dropped, also by a panic.
+struct Present<'a>(&'a AtomicUsize);
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

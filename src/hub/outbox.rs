@@ -186,6 +186,17 @@ impl Outbox {
         *self.turn.lock() = Turn::Writer;
     }
 
+    /// Makes it the writer's turn unless something is queued: then false. It may be the rest of an
+    /// event whose beginning the client has already.
+    pub fn take_turn_if_empty(&self, queue: &Queue) -> bool {
+        let mut turn = self.turn.lock();
+        let is_empty = queue.0.is_empty();
+        if is_empty {
+            *turn = Turn::Writer;
+        }
+        is_empty
+    }
+
     /// Makes it the dispatcher's turn, unless something has been queued meanwhile: then false. After
     /// the end it stays the writer's, so that it can say goodbye.
     pub fn hand_over(&self, queue: &Queue) -> Result<bool, EndReason> {

@@ -71,8 +71,8 @@ impl Writer {
     }
 
     pub(super) fn beat_if_due(&self, heartbeat: &[u8]) -> Result<(), EndReason> {
-        if self.heartbeat.is_some_and(|interval| self.silence() >= interval) {
-            self.stream.outbox.take_turn();
+        let is_due = self.heartbeat.is_some_and(|interval| self.silence() >= interval);
+        if is_due && self.stream.outbox.take_turn_if_empty(&self.queue) {
             self.send(heartbeat, 0)?;
         }
         Ok(())

@@ -61,6 +61,21 @@ fn a_heartbeat_is_sent_when_nothing_else_was() {
 }
 
 #[test]
+fn a_heartbeat_lets_what_waits_go_first() {
+    let (hub, clock) = hub_at_rest(Limits::default());
+    let sink = Memory::endless();
+    let mut joined = join(&hub, &sink);
+    hub.publish(event(&Topic::events(), "a", 1)).unwrap();
+    while joined.writer.stream().queue_size() == 0 {
+        std::thread::yield_now();
+    }
+    clock.advance(Limits::default().heartbeat);
+    // It could be the rest of an event of which the client has the beginning.
+    joined.writer.beat_if_due(HEARTBEAT).unwrap();
+    assert_eq!(sink.events(), []);
+}
+
+#[test]
 fn what_was_sent_puts_idleness_and_heartbeat_off() {
     let (hub, clock) = hub_at_rest(Limits { lifetime: Duration::ZERO, ..Limits::default() });
     let sink = Memory::endless();

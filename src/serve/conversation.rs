@@ -13,7 +13,7 @@ use super::http::{
 };
 use super::problem::Problem;
 use super::routes::Call;
-use super::socket::Socket;
+use super::socket::{Prospect, Socket};
 use super::stream::{self, ReadyStream, RefusedForNow, StreamPlan};
 use super::{App, RefuseStreams, address, routes, workers};
 
@@ -32,6 +32,14 @@ impl Mode {
         match self {
             Self::Serve(ticket) => ticket.place.number(),
             Self::Refuse(ticket) => ticket.place.number(),
+        }
+    }
+
+    /// How long the connection may take to begin its first request; zero: for ever.
+    pub fn patience(&self, app: &App) -> Duration {
+        match self {
+            Self::Serve(_) => app.limits.head_timeout,
+            Self::Refuse(_) => REFUSAL_PATIENCE,
         }
     }
 }
@@ -154,11 +162,12 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
     loop {
         let request = match connection.next_request() {
             Ok(Some(request)) => request,
-            Ok(None) if socket.is_silent() && !app.is_draining() => {
+            Ok(None) if app.is_draining() || socket.peek() == Prospect::End => return Next::End,
+            // A request that has come at this very moment is noticed where it waits.
+            Ok(None) => {
                 ticket.place.end_conversation();
                 return Next::Wait(Mode::Serve(ticket));
             }
-            Ok(None) => return Next::End,
             Err(error) => return reject(connection, peer.ip(), "-", &error),
         };
         let client = Client::of(app, peer, &request);

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::App;
 use super::conversation::{Mode, RefusalTicket, Ticket};
 use super::listener::{self, Reserve, Trouble};
-use super::socket::Socket;
+use super::socket::{Prospect, Socket};
 use super::workers::{self, Workers};
 use crate::readiness::Readiness;
 use crate::shutdown::Shutdown;
@@ -191,8 +191,9 @@ fn admit(app: &Arc<App>, workers: &mut Workers, socket: TcpStream, peer: SocketA
     let socket = Socket::from(socket);
     // Each event is one write and should leave at once.
     let _ = socket.tcp().set_nodelay(true);
-    if socket.is_silent() {
-        app.reception.wait(app, socket, mode, app.limits.head_timeout);
+    if socket.peek() == Prospect::Silence {
+        let patience = mode.patience(app);
+        app.reception.wait(app, socket, mode, patience);
     } else {
         workers.serve(app, socket, mode);
     }

@@ -32,10 +32,21 @@ impl Socket {
         &self.0
     }
 
-    /// Whether there is nothing to read, and the peer has not hung up.
-    pub fn is_silent(&self) -> bool {
-        let peek = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-        matches!(recv(&*self.0, &mut [0], peek), Err(Errno::AGAIN))
+    /// What would be read now. Nothing is.
+    pub fn peek(&self) -> Prospect {
+        match recv(&*self.0, &mut [0], RecvFlags::DONTWAIT | RecvFlags::PEEK) {
+            Ok((1.., _)) => Prospect::Bytes,
+            Err(Errno::AGAIN | Errno::INTR) => Prospect::Silence,
+            Ok((0, _)) | Err(_) => Prospect::End,
+        }
+    }
+
+    /// Whether the peer will say no more than it has said already, which stays unread.
+    pub fn peer_is_done(&self) -> bool {
+        let mut descriptors = [PollFd::new(&*self.0, PEER_IS_DONE)];
+        // An error is none of the peer's doing.
+        let ready = poll(&mut descriptors, Some(&Timespec::default())).unwrap_or(0);
+        ready > 0 && descriptors[0].revents().intersects(PEER_IS_DONE | PollFlags::ERR)
     }
 
     /// Has the kernel give the connection up when the peer acknowledges nothing for this long: a
@@ -58,6 +69,23 @@ impl Socket {
         let _ = self.0.shutdown(Shutdown::Read);
     }
 }
+
+/// What a socket would give to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prospect {
+    /// Nothing yet.
+    Silence,
+    /// At least one byte.
+    Bytes,
+    /// The end: the peer has hung up.
+    End,
+}
+
+/// Only Linux tells of a peer that is done writing and reads on.
+#[cfg(target_os = "linux")]
+const PEER_IS_DONE: PollFlags = PollFlags::RDHUP.union(PollFlags::HUP);
+#[cfg(not(target_os = "linux"))]
+const PEER_IS_DONE: PollFlags = PollFlags::HUP;
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -134,5 +162,52 @@ impl Sink for Socket {
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.0.as_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Both ends of a connection, the peer's first.
+    fn pair() -> (TcpStream, Socket) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (peer, listener.accept().unwrap().0.into())
+    }
+
+    /// Waits until the socket has something to tell.
+    fn wait(socket: &Socket) {
+        poll(&mut [PollFd::new(socket.tcp(), PollFlags::IN)], None).unwrap();
+    }
+
+    #[test]
+    fn a_prospect_is_silence_then_bytes_then_the_end() {
+        let (mut peer, mut socket) = pair();
+        assert_eq!(socket.peek(), Prospect::Silence);
+        peer.write_all(b"x").unwrap();
+        drop(peer);
+        wait(&socket);
+        assert_eq!(socket.peek(), Prospect::Bytes);
+        socket.read_exact(&mut [0]).unwrap();
+        wait(&socket);
+        assert_eq!(socket.peek(), Prospect::End);
+    }
+
+    #[test]
+    fn a_peer_is_done_when_it_has_hung_up_even_with_bytes_unread() {
+        let (mut peer, mut socket) = pair();
+        peer.write_all(b"xy").unwrap();
+        wait(&socket);
+        assert!(!socket.peer_is_done());
+        peer.shutdown(Shutdown::Write).unwrap();
+        let patience = Timespec::try_from(Duration::from_secs(20)).unwrap();
+        poll(&mut [PollFd::new(socket.tcp(), PEER_IS_DONE)], Some(&patience)).unwrap();
+        assert!(socket.peer_is_done());
+        let mut said = [0; 2];
+        socket.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"xy");
     }
 }

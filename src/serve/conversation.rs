@@ -231,7 +231,8 @@ fn answer(
         Err(problem) => return Ok(Response::from(problem).into()),
     };
     let body = if route.takes_body() { connection.read_body(request)? } else { Vec::new() };
-    let call = Call { app, request, client, parameters: route.parameters, body };
+    let socket = connection.transport();
+    let call = Call { app, request, client, parameters: route.parameters, body, socket };
     Ok((route.handler)(&call).unwrap_or_else(|problem| Response::from(problem).into()))
 }
 

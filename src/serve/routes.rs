@@ -10,6 +10,7 @@ use super::conversation::{Answer, Client};
 use super::doors::{events, health, pages, summaries};
 use super::http::{Request, Response};
 use super::problem::Problem;
+use super::socket::Socket;
 
 /// A request on its way to its handler, whole.
 pub struct Call<'a> {
@@ -23,6 +24,8 @@ pub struct Call<'a> {
     pub parameters: Vec<String>,
     /// The body.
     pub body: Vec<u8>,
+    /// The connection it came on, for those who wait and want to know whether the client does.
+    pub socket: &'a Socket,
 }
 
 /// What answers a request.

@@ -4,7 +4,7 @@
 //! first, and leaves with the answer. Ids and filters are the stream's own, and so is a gap.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::serve::conversation::Answer;
 use crate::serve::http::Response;
 use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
+use crate::serve::socket::Socket;
 use crate::serve::stream::{RefusedForNow, gap_data};
 use crate::serve::time::iso;
 
@@ -36,13 +37,14 @@ pub fn poll(call: &Call<'_>) -> Result<Answer, Problem> {
     let since = call.request.query("since").filter(|id| !id.is_empty());
     let mut profile = visit.profile(call);
     profile.resume = resume(since.as_deref());
-    let mut joined = match call.app.hub.join(profile, Arc::new(NoSink)) {
+    let mut joined = match call.app.hub.join(profile, Arc::new(Watched(call.socket.clone()))) {
         Ok(joined) => joined,
         Err(refused) => return Ok(Answer::Refuse(RefusedForNow::from(refused))),
     };
     let mut events = entries(&mut joined, since.as_deref());
     if since.is_some() && events.is_empty() && !call.app.is_draining() {
-        // What ends the poll, a stop say, is no failure: the client just asks again.
+        // What ends the poll, a stop say, is no failure: the client just asks again. If it has hung
+        // up, it may still read the answer; it has only said that it will ask nothing more.
         let arrived = joined.writer.take_events(PATIENCE).unwrap_or_default();
         events.extend(arrived.iter().take(MAX_EVENTS).map(Entry::from));
     }
@@ -98,11 +100,13 @@ fn entries(joined: &mut Joined, since: Option<&str>) -> Vec<Entry> {
     gap.into_iter().chain(events.iter().take(MAX_EVENTS).map(Entry::from)).collect()
 }
 
-/// A poll's events are taken, never written.
+/// The connection of a client that polls, as far as the hub needs it: to notice that the client is
+/// gone. Events are taken, never written; the connection goes on after the answer, so that nothing
+/// is read from it (there may be the next request), and it is never closed.
 #[derive(Debug)]
-struct NoSink;
+struct Watched(Socket);
 
-impl Sink for NoSink {
+impl Sink for Watched {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }
@@ -114,10 +118,10 @@ impl Sink for NoSink {
     fn close(&self) {}
 
     fn hung_up(&self) -> bool {
-        false
+        self.0.peer_is_done()
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
+        Some(self.0.tcp().as_fd())
     }
 }

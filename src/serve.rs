@@ -188,6 +188,9 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// The size of a request's body, in bytes.
     pub body_bytes: usize,
+    /// The size of a request's body with transcripts, in bytes: as JSON, which can take twice or
+    /// three times the transcripts' own bytes.
+    pub transcripts_body_bytes: usize,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
     /// How long a connection may wait for its next request.
@@ -225,6 +228,7 @@ impl Default for Limits {
             head_bytes: 16 << 10,
             head_timeout: Duration::from_secs(10),
             body_bytes: 1 << 20,
+            transcripts_body_bytes: 16 << 20,
             body_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(60),
             write_timeout: Duration::from_secs(30),

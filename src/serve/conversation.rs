@@ -230,7 +230,10 @@ fn answer(
         Ok(route) => route,
         Err(problem) => return Ok(Response::from(problem).into()),
     };
-    let body = if route.takes_body() { connection.read_body(request)? } else { Vec::new() };
+    let body = match route.body_bytes(&app.limits) {
+        Some(max_bytes) => connection.read_body_within(request, max_bytes)?,
+        None => Vec::new(),
+    };
     let socket = connection.transport();
     let call = Call { app, request, client, parameters: route.parameters, body, socket };
     Ok((route.handler)(&call).unwrap_or_else(|problem| Response::from(problem).into()))

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use http::Method;
 use http::header::ALLOW;
 
-use super::App;
 use super::conversation::{Answer, Client};
 use super::doors::{events, health, pages, summaries};
 use super::http::{Request, Response};
 use super::problem::Problem;
 use super::socket::Socket;
+use super::{App, Limits};
 
 /// A request on its way to its handler, whole.
 pub struct Call<'a> {
@@ -31,22 +31,33 @@ pub struct Call<'a> {
 /// What answers a request.
 pub type Handler = fn(&Call<'_>) -> Result<Answer, Problem>;
 
+/// The body that a request of a route may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body {
+    /// None that anyone looks at.
+    Unread,
+    /// A body as most have it: `max_body_bytes`.
+    Usual,
+    /// Whole transcripts: `max_transcripts_body_bytes`.
+    Transcripts,
+}
+
 /// All there is. `{}` stands for one segment of the path; GET answers HEAD as well.
-static TABLE: &[(Method, &str, Handler)] = &[
-    (Method::GET, "/events", events::stream),
-    (Method::GET, "/events/poll", events::poll::poll),
-    (Method::GET, "/events/status", events::status::status),
-    (Method::POST, "/events/broadcast", events::broadcast::broadcast),
-    (Method::POST, "/api/v1/summaries", summaries::submit),
-    (Method::GET, "/api/v1/summaries", summaries::list),
-    (Method::GET, "/api/v1/summaries/{}", summaries::summary),
-    (Method::GET, "/api/v1/summaries/batches/{}", summaries::batch),
-    (Method::DELETE, "/api/v1/summaries/batches/{}", summaries::cancel),
-    (Method::GET, "/health", health::health),
-    (Method::GET, "/", pages::home),
-    (Method::GET, "/sse-test", pages::sse_test),
-    (Method::GET, "/static/{}", pages::asset),
-    (Method::GET, "/static/{}/{}", pages::asset),
+static TABLE: &[(Method, &str, Body, Handler)] = &[
+    (Method::GET, "/events", Body::Unread, events::stream),
+    (Method::GET, "/events/poll", Body::Unread, events::poll::poll),
+    (Method::GET, "/events/status", Body::Unread, events::status::status),
+    (Method::POST, "/events/broadcast", Body::Usual, events::broadcast::broadcast),
+    (Method::POST, "/api/v1/summaries", Body::Transcripts, summaries::submit),
+    (Method::GET, "/api/v1/summaries", Body::Unread, summaries::list),
+    (Method::GET, "/api/v1/summaries/{}", Body::Unread, summaries::summary),
+    (Method::GET, "/api/v1/summaries/batches/{}", Body::Unread, summaries::batch),
+    (Method::DELETE, "/api/v1/summaries/batches/{}", Body::Unread, summaries::cancel),
+    (Method::GET, "/health", Body::Unread, health::health),
+    (Method::GET, "/", Body::Unread, pages::home),
+    (Method::GET, "/sse-test", Body::Unread, pages::sse_test),
+    (Method::GET, "/static/{}", Body::Unread, pages::asset),
+    (Method::GET, "/static/{}/{}", Body::Unread, pages::asset),
 ];
 
 /// What a request is for.
@@ -55,13 +66,18 @@ pub(super) struct Route {
     pub handler: Handler,
     /// What stands in the path where the route has `{}`.
     pub parameters: Vec<String>,
-    method: Method,
+    body: Body,
 }
 
 impl Route {
-    /// Whether the body is read before the handler is called.
-    pub fn takes_body(&self) -> bool {
-        self.method != Method::GET
+    /// How many bytes the body may have that is read before the handler is called (0 is no limit);
+    /// none if it is not read.
+    pub fn body_bytes(&self, limits: &Limits) -> Option<usize> {
+        match self.body {
+            Body::Unread => None,
+            Body::Usual => Some(limits.body_bytes),
+            Body::Transcripts => Some(limits.transcripts_body_bytes),
+        }
     }
 }
 
@@ -70,10 +86,10 @@ pub(super) fn find(request: &Request) -> Result<Route, Problem> {
     let segments = request.segments();
     let method = if request.method == Method::HEAD { &Method::GET } else { &request.method };
     let mut allowed = Vec::new();
-    for (candidate, pattern, handler) in TABLE {
+    for (candidate, pattern, body, handler) in TABLE {
         let Some(parameters) = matches(pattern, &segments) else { continue };
         if candidate == method {
-            return Ok(Route { handler: *handler, parameters, method: candidate.clone() });
+            return Ok(Route { handler: *handler, parameters, body: *body });
         }
         allowed.push(candidate.clone());
     }
@@ -82,7 +98,7 @@ pub(super) fn find(request: &Request) -> Result<Route, Problem> {
     }
     allow(&mut allowed);
     if request.method == Method::OPTIONS {
-        return Ok(Route { handler: options, parameters: names(&allowed), method: Method::GET });
+        return Ok(Route { handler: options, parameters: names(&allowed), body: Body::Unread });
     }
     Err(Problem::method_not_allowed(&allowed))
 }
@@ -141,5 +157,19 @@ mod tests {
         check("/static/{}", "/static/", None);
         check("/static/{}", "/static", None);
         check("/a/{}/b/{}", "/a/1/b/2", Some(&["1", "2"]));
+    }
+
+    #[test]
+    fn a_body_has_the_room_that_its_route_needs() {
+        let limits = Limits { body_bytes: 1, transcripts_body_bytes: 2, ..Limits::default() };
+        for (method, path, body, handler) in TABLE {
+            let route = Route { handler: *handler, parameters: Vec::new(), body: *body };
+            let expected = match (method.as_str(), *path) {
+                ("POST", "/api/v1/summaries") => Some(2),
+                ("POST", _) => Some(1),
+                _ => None,
+            };
+            assert_eq!(route.body_bytes(&limits), expected, "{method} {path}");
+        }
     }
 }

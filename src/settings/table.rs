@@ -92,6 +92,11 @@ static CONNECTIONS: &[Setting] = &[
         "Size of a request's body; 0 is no limit",
     ),
     Setting::new(
+        "max_transcripts_body_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.serve.transcripts_body_bytes),
+        "Size of a request's body that brings transcripts, as JSON; 0 is no limit",
+    ),
+    Setting::new(
         "body_timeout_seconds",
         Seconds(A_DAY, |s| &mut s.serve.body_timeout),
         "How long a request's body may take to arrive; 0 is no limit",

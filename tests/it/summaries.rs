@@ -132,6 +132,20 @@ fn cancelled_batch(server: &Server) -> String {
 }
 
 #[test]
+fn two_hours_of_captions_are_taken_but_not_everything() {
+    let server = Server::start(&["--max-transcripts-body-bytes", "2000000"]);
+    let captions = |bytes: usize| {
+        let line = "00:00:01.000 --> 00:00:04.000\nand so it goes on and on and on, for hours\n\n";
+        json!({"transcripts": [{"vtt": format!("WEBVTT\n\n{}", line.repeat(bytes / line.len()))}]})
+    };
+    assert_eq!(post(&server, "me", &captions(1_100_000)).head.status, 202);
+    let refused = post(&server, "me", &captions(2_000_000));
+    assert_eq!((refused.head.status, &refused.json()["code"]), (413, &json!("body_too_large")));
+    let elsewhere = server.post("/events/broadcast", &captions(1_100_000).to_string());
+    assert_eq!(elsewhere.head.status, 413, "other requests have no such room");
+}
+
+#[test]
 fn a_bad_request_is_answered_with_what_would_be_right() {
     let server = Server::start(&[]);
     let check = |request: Value, status: u16, code: &str, field: &str| {

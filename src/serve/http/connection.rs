@@ -93,7 +93,16 @@ impl<T: Transport> Connection<T> {
     /// Reads the body of the request that came last, once; a second time there is nothing. After an
     /// error: [`Connection::refuse`].
     pub fn read_body(&mut self, request: &Request) -> Result<Vec<u8>, RequestError> {
-        self.body_within(request, at_most(self.limits.body_bytes), self.limits.body_timeout)
+        self.read_body_within(request, self.limits.body_bytes)
+    }
+
+    /// The same for a body that may have another size than most, in bytes; `0` is no limit.
+    pub fn read_body_within(
+        &mut self,
+        request: &Request,
+        max_bytes: usize,
+    ) -> Result<Vec<u8>, RequestError> {
+        self.body_within(request, at_most(max_bytes), self.limits.body_timeout)
     }
 
     /// Answers the request that came last, and reads what is left of it if that is little. If the

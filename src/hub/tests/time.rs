@@ -64,7 +64,7 @@ fn a_heartbeat_is_sent_when_nothing_else_was() {
 fn a_heartbeat_lets_what_waits_go_first() {
     let (hub, clock) = hub_at_rest(Limits::default());
     let sink = Memory::endless();
-    let mut joined = join(&hub, &sink);
+    let joined = join(&hub, &sink);
     hub.publish(event(&Topic::events(), "a", 1)).unwrap();
     while joined.writer.stream().queue_size() == 0 {
         std::thread::yield_now();

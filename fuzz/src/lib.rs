@@ -4,6 +4,7 @@
 pub mod chunked;
 pub mod event_stream;
 pub mod request;
+pub mod transcript;
 mod wire;
 
 /// Takes any bytes; panics if a promise is broken.
@@ -14,6 +15,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("request", request::check),
     ("chunked", chunked::check),
     ("event_stream", event_stream::check),
+    ("webvtt", transcript::check_webvtt),
+    ("subrip", transcript::check_subrip),
 ];
 
 /// Makes a program of a target: for the fuzzer, or else one that runs the files it is given.

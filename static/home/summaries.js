@@ -10,6 +10,9 @@ import { SummaryItem } from './summary-item.js';
 /** Several may become ready at once; one question is enough for them. */
 const GATHER_MS = 120;
 
+/** Of many that become ready together, only some open by themselves: nobody reads fifty at a time. */
+const OPEN_AT_ONCE = 3;
+
 export class Summaries {
   /** @type {Map<string, SummaryItem>} */
   #items = new Map();
@@ -47,11 +50,16 @@ export class Summaries {
     const items = newestFirst.map((summary) => this.#items.get(summary.id) ?? new SummaryItem(summary));
     this.#items = new Map(newestFirst.map((summary, index) => [summary.id, items[index]]));
     arrange(byId('summaries'), items.map((item) => item.element));
-    for (const id of [...this.#fresh].filter((id) => this.#items.has(id))) {
-      this.#items.get(id).reveal();
-      this.#fresh.delete(id);
-    }
+    this.#reveal();
     this.#filter();
+  }
+
+  #reveal() {
+    const fresh = [...this.#fresh].filter((id) => this.#items.has(id));
+    fresh.forEach((id, index) => {
+      this.#items.get(id).reveal(index < OPEN_AT_ONCE);
+      this.#fresh.delete(id);
+    });
   }
 
   #filter() {

@@ -26,10 +26,10 @@ export class SummaryItem {
     this.element = make('li', {}, this.#details);
   }
 
-  /** Opens it and draws the eye to it. */
-  reveal() {
+  /** Draws the eye to it, and opens it if that is wanted. */
+  reveal(open) {
     this.element.classList.add('fresh');
-    this.#details.open = true;
+    this.#details.open ||= open;
   }
 
   /** Whether its title, or what is known of its sentences, contains the text. */

@@ -64,6 +64,8 @@ for (const path of ['/', '/sse-test']) {
       assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target).join(' ')}`), []);
       const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.ok(beyond <= 0, `${beyond} px too wide`);
+      const head = await page.locator('.site-header').evaluate((header) => header.offsetHeight);
+      assert.ok(head <= 120, `a header of ${head} px`);
       assert.deepEqual(complaints, []);
       await context.close();
     });

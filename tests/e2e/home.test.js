@@ -56,6 +56,15 @@ test('it begins empty, connected and without a complaint', async () => {
   assert.deepEqual(complaints, []);
 });
 
+test('a first visit is given its session by the page, before it can ask for anything', async () => {
+  const first = await fetch(`${server.origin}/`);
+  const cookie = first.headers.get('set-cookie');
+  assert.match(cookie, /^sid=\S+;.*HttpOnly/);
+  assert.match(first.headers.get('cache-control'), /private/);
+  const second = await fetch(`${server.origin}/sse-test`, { headers: { cookie: cookie.split(';')[0] } });
+  assert.equal(second.headers.get('set-cookie'), null);
+});
+
 test('the sample becomes a summary with times, while one watches', async () => {
   await page.click('#sample');
   assert.match(await text('#text-hint'), /words, read as WebVTT/);

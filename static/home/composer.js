@@ -6,7 +6,7 @@ import { byId, complain, make } from '../page/dom.js';
 import { bytes, count } from '../page/format.js';
 import { Problem, posting, requestJson } from '../page/problem.js';
 import { sample } from './sample.js';
-import { REQUEST_BYTES, bodies, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from './transcripts.js';
+import { TRANSCRIPT_BYTES, bodies, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from './transcripts.js';
 
 const kinds = { text: 'text', vtt: 'WebVTT', srt: 'SubRip' };
 
@@ -64,7 +64,7 @@ export class Composer {
     if (content === null) return 'it could not be read';
     if (content.includes('\0') || wordsIn(content) === 0) return 'there are no words in it';
     const transcript = fromFile(file.name, content);
-    if (tooLarge(transcript)) return `more than ${bytes(REQUEST_BYTES)}; divide it`;
+    if (tooLarge(transcript)) return `more than ${bytes(TRANSCRIPT_BYTES)}; divide it`;
     this.#attached.push(transcript);
     return null;
   }
@@ -131,7 +131,7 @@ export class Composer {
     const pasted = wordsIn(field.value) > 0 ? [fromPaste(byId('title').value, field.value)] : [];
     const transcripts = [...this.#attached, ...pasted];
     let complaint = '';
-    if (pasted.some((transcript) => tooLarge(transcript))) complaint = `That is more than ${bytes(REQUEST_BYTES)}; divide it.`;
+    if (pasted.some((transcript) => tooLarge(transcript))) complaint = `That is more than ${bytes(TRANSCRIPT_BYTES)}; divide it.`;
     else if (transcripts.length === 0) complaint = 'Paste a transcript, or choose a file.';
     complain(field, complaint);
     if (complaint) field.focus();

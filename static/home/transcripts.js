@@ -2,8 +2,11 @@
  * What a transcript is, from a file or from the clipboard, before the server sees it. No page here.
  */
 
-/** What one request may carry, in bytes; the server takes 1 MiB. */
-export const REQUEST_BYTES = 1_000_000;
+/** What one transcript may have, in bytes, unless the server was told otherwise. */
+export const TRANSCRIPT_BYTES = 4 * 1024 * 1024;
+
+/** What one request carries, in bytes: half of what the server takes, and room for any one transcript. */
+export const REQUEST_BYTES = 8 * 1024 * 1024;
 
 /** How many transcripts one request may carry. */
 export const REQUEST_TRANSCRIPTS = 50;
@@ -87,8 +90,9 @@ export function bodies(transcripts, limit = REQUEST_BYTES) {
   return batches.map((texts) => `{"transcripts":[${texts.join(',')}]}`);
 }
 
-/** Whether one transcript alone is more than a request may carry. */
+/** Whether a transcript is more than the server takes, or alone more than a request carries. */
 export function tooLarge(transcript, limit = REQUEST_BYTES) {
+  if (bytesOf(transcript.content) > TRANSCRIPT_BYTES) return true;
   return bytesOf(JSON.stringify(asRequest(transcript))) > limit - FRAME_BYTES;
 }
 

@@ -11,6 +11,9 @@ import { pauseBefore, retryAfter } from './backoff.js';
 /** The server will say the same again: asking once more cannot help. */
 const HOPELESS = new Set([400, 401, 403, 404, 405, 406, 410, 422]);
 
+/** An empty answer that came sooner than this was not waited for, in milliseconds. */
+const HASTE_MS = 1000;
+
 /**
  * @typedef {object} PollAnswer
  * @property {boolean} ok
@@ -76,6 +79,7 @@ export class Poll {
   #stop = new AbortController();
   #cancelPause = () => {};
   #pausing = false;
+  #waitedFrom = -Infinity;
 
   /**
    * @param {{environment: import('./environment.js').Environment, timings: import('./timings.js').Timings, backoff: Required<import('./backoff.js').BackoffOptions>, withCredentials: boolean}} context
@@ -102,8 +106,11 @@ export class Poll {
 
   async #ask() {
     this.#pausing = false;
+    const since = this.#owner.since();
+    // Without a place to go on from, an answer at once is right.
+    this.#waitedFrom = since === null ? -Infinity : this.#context.environment.now();
     const { signal } = this.#stop;
-    const answer = await ask(this.#owner.url(this.#owner.since()), this.#context, signal);
+    const answer = await ask(this.#owner.url(since), this.#context, signal);
     if (signal.aborted) return;
     if (answer.ok) this.#handOver(answer.body);
     else if (answer.hopeless) this.#owner.onHopeless(answer.body);
@@ -114,11 +121,16 @@ export class Poll {
     const { environment, timings } = this.#context;
     this.#failures = 0;
     for (const { event, id, data } of body.events) {
+      // A handler may have closed us.
+      if (this.#stop.signal.aborted) return;
       this.#owner.onEvent(message({ type: event, data, id: id ?? null, receivedAt: environment.now(), via: 'poll' }));
     }
+    if (this.#stop.signal.aborted) return;
     this.#owner.onAnswer(body);
-    // A handler may have closed us. The short pause keeps a server that never waits from being flooded.
-    if (!this.#stop.signal.aborted) this.#cancelPause = environment.after(timings.pollPauseMs, () => this.#ask());
+    // A server that has nothing to tell and does not wait, because it is stopping, names a pause.
+    const hasty = body.events.length === 0 && environment.now() - this.#waitedFrom < HASTE_MS;
+    const pause = Math.max(timings.pollPauseMs, (hasty && body.retry_ms) || 0);
+    this.#cancelPause = environment.after(pause, () => this.#ask());
   }
 
   #pause(retryMs) {

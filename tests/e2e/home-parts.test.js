@@ -58,6 +58,11 @@ test('what fits alone is just what a request of its own can carry', () => {
   }
 });
 
+test('a transcript has the size that the server takes', () => {
+  assert.equal(tooLarge(transcript(4 * 1024 * 1024)), false);
+  assert.equal(tooLarge(transcript(4 * 1024 * 1024 + 1)), true);
+});
+
 /** A batch of two as the server first answers. */
 function accepted() {
   const batch = new Batch('b');

@@ -1,38 +1,10 @@
 /**
- * The client's decisions, with time, network and browser in the test's hand.
+ * The client's decisions about its stream, with time, network and browser in the test's hand.
  */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Tidings } from '../../static/tidings.js';
-import { fakeWorld } from './support/fakes.js';
-
-/** A client in a fake world, with everything it handed over and every state it was in. */
-function start(options = {}) {
-  const world = fakeWorld();
-  const tidings = new Tidings({ subscribe: ['note', 'system'], environment: world.environment, ...options });
-  const events = [];
-  const states = [];
-  tidings.on('*', ({ type, data, id }) => type !== 'connected' && events.push({ type, data, id }));
-  tidings.onStatus(({ state }) => state !== states.at(-1) && states.push(state));
-  return { world, tidings, events, states, data: () => events.map((event) => event.data) };
-}
-
-/** A minute of polling in which nothing happens; the server answers after its 25 seconds. */
-async function pollForAMinute({ clock, request }) {
-  for (const seconds of [25, 25, 10]) {
-    await clock.pass(seconds * 1000);
-    if (seconds === 25) request().answer(200, { events: [], last_event_id: '6-0' });
-  }
-}
-
-/** Fails the first attempt and all that follow until polling begins. */
-async function failUntilPolling({ world, tidings }) {
-  while (tidings.status.state !== 'polling') {
-    world.source().interrupt();
-    await world.clock.pass(tidings.status.state === 'polling' ? 0 : tidings.status.retryAt - world.clock.now());
-  }
-}
+import { start } from './support/client.js';
 
 test('a greeting opens it and tells who we are', () => {
   const { world, tidings } = start();
@@ -55,23 +27,6 @@ test('an event is handed over with its data, id and time', () => {
     type: 'note', data: { n: 1 }, id: '1700000000123-4', time: 1_700_000_000_123,
     receivedAt: world.clock.now(), via: 'stream',
   });
-});
-
-test('it waits 1, 2, 4, 8 and 16 seconds, then it polls', async () => {
-  const { world, tidings } = start();
-  for (const seconds of [1, 2, 4, 8, 16]) {
-    world.source().interrupt();
-    assert.equal(tidings.status.state, 'waiting');
-    assert.equal(tidings.status.retryAt - world.clock.now(), seconds * 1000);
-    const attempts = world.sources.length;
-    await world.clock.pass(seconds * 1000 - 1);
-    assert.equal(world.sources.length, attempts, `too early after ${seconds} s`);
-    await world.clock.pass(1);
-    assert.equal(world.sources.length, attempts + 1, `no attempt after ${seconds} s`);
-  }
-  world.source().interrupt();
-  assert.equal(tidings.status.state, 'polling');
-  assert.equal(world.sources.length, 6);
 });
 
 test('chance makes a pause longer, never longer than the cap', async () => {
@@ -217,79 +172,6 @@ test('a rejection for now is tried again, not before Retry-After', async () => {
   world.request().answer(503, { title: 'Busy' }, { 'retry-after': '12' });
   await world.clock.pass(0);
   assert.equal(tidings.status.retryAt - world.clock.now(), 12_000);
-});
-
-test('polling hands events over and asks for what comes next', async () => {
-  const client = start();
-  const { world, tidings, data } = client;
-  world.source().greet('5-0');
-  await failUntilPolling(client);
-  assert.equal(world.request().url, '/events/poll?subscribe=note,system&since=5-0');
-  world.request().answer(200, { events: [{ id: '6-0', event: 'note', data: 'a' }], last_event_id: '7-0', session_id: 's' });
-  await world.clock.pass(100);
-  assert.deepEqual(data(), ['a']);
-  assert.match(world.request().url, /since=7-0/);
-});
-
-test('polling that fails backs off to the cap and recovers', async () => {
-  const client = start();
-  const { world, tidings } = client;
-  await failUntilPolling(client);
-  for (const seconds of [1, 2, 4, 8, 16, 30, 30]) {
-    world.request().fail(new Error('no network'));
-    await world.clock.pass(0);
-    assert.equal(tidings.status.retryAt - world.clock.now(), seconds * 1000);
-    world.sources.at(-1).interrupt();
-    await world.clock.pass(seconds * 1000);
-  }
-  world.request().answer(200, { events: [], last_event_id: '1-0' });
-  await world.clock.pass(0);
-  assert.equal(tidings.status.state, 'polling');
-});
-
-test("a proxy's friendly page is not an answer", async () => {
-  const client = start();
-  const { world, tidings } = client;
-  await failUntilPolling(client);
-  world.request().answer(200, { welcome: 'to the captive portal' });
-  await world.clock.pass(0);
-  assert.equal(tidings.status.state, 'waiting');
-});
-
-test('after a minute of polling it returns to the stream, without loss or repeat', async () => {
-  const client = start();
-  const { world, tidings, data } = client;
-  await failUntilPolling(client);
-  world.request().answer(200, { events: [{ id: '6-0', event: 'note', data: 'a' }], last_event_id: '6-0' });
-  const attempts = world.sources.length;
-  await pollForAMinute(world);
-  assert.equal(world.sources.length, attempts + 1);
-  assert.match(world.source().url, /last_event_id=6-0/);
-  assert.equal(tidings.status.state, 'polling');
-  world.request().answer(200, { events: [{ id: '7-0', event: 'note', data: 'b' }], last_event_id: '7-0' });
-  await world.clock.pass(0);
-  world.source().greet('6-0');
-  world.source().send('note', 'b', '7-0');
-  world.source().send('note', 'c', '8-0');
-  const asked = world.requests.length;
-  await world.clock.pass(30_000);
-  assert.equal(tidings.status.state, 'open');
-  assert.equal(world.requests.length, asked, 'polling goes on beside the stream');
-  assert.deepEqual(data(), ['a', 'b', 'c']);
-});
-
-test('a failed return leaves polling alone and is tried again a minute later', async () => {
-  const client = start();
-  const { world, tidings } = client;
-  await failUntilPolling(client);
-  world.request().answer(200, { events: [], last_event_id: '6-0' });
-  const attempts = world.sources.length;
-  for (const turn of [1, 2, 3]) {
-    await pollForAMinute(world);
-    assert.equal(world.sources.length, attempts + turn);
-    world.source().interrupt();
-    assert.equal(tidings.status.state, 'polling');
-  }
 });
 
 test('without a network it does not use up its attempts; with one it hurries', async () => {

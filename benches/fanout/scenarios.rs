@@ -9,6 +9,7 @@ mod stream;
 mod stuck;
 
 use std::io;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -125,6 +126,9 @@ pub enum Trouble {
     /// The server is not installed.
     #[error("{0}")]
     Missing(&'static str),
+    /// The server ended by itself.
+    #[error("died with {0} clients: {1}")]
+    Died(usize, ExitStatus),
     /// Something went wrong.
     #[error("failed: {0}")]
     Failed(#[from] io::Error),

@@ -23,13 +23,14 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(20);
 /// How long one look at the sockets may wait.
 const TURN: Duration = Duration::from_millis(10);
 
-/// A server and those who listen to it. Both end when it is dropped.
+/// A server and those who listen to it. Both end when it is dropped, the clients first: a server
+/// would wait for the stuck ones among them.
 pub struct Stage {
     kind: Kind,
-    /// The server.
-    pub server: Server,
     /// Those who listen.
     pub subscribers: Subscribers,
+    /// The server.
+    pub server: Server,
 }
 
 /// What one flood brought.
@@ -53,13 +54,19 @@ impl Stage {
     pub fn start(kind: Kind) -> Result<Self, Trouble> {
         let server = Server::start(kind)?.map_err(Trouble::Missing)?;
         let subscribers = Subscribers::new(server.target())?;
-        Ok(Self { kind, server, subscribers })
+        Ok(Self { kind, subscribers, server })
     }
 
     /// Lets `clients` join, without haste. How many could is seen from `subscribers.joined`.
     pub fn join(&mut self, clients: usize) -> Result<(), Trouble> {
         self.subscribers.connect(clients, self.kind.at_once(), JOIN_LIMIT)?;
-        Ok(())
+        self.check_alive()
+    }
+
+    /// Whether the server is still there; a figure of one that is not would mean nothing.
+    fn check_alive(&mut self) -> Result<(), Trouble> {
+        let served = self.subscribers.joined + self.subscribers.ended;
+        self.server.ended().map_or(Ok(()), |status| Err(Trouble::Died(served, status)))
     }
 
     /// Publishes `count` events from a thread of its own while the subscribers receive; `per_second`
@@ -70,6 +77,12 @@ impl Stage {
         bytes: usize,
         per_second: u64,
     ) -> Result<Delivery, Trouble> {
+        let delivery = self.try_deliver(count, bytes, per_second);
+        self.check_alive()?;
+        Ok(delivery?)
+    }
+
+    fn try_deliver(&mut self, count: u64, bytes: usize, per_second: u64) -> io::Result<Delivery> {
         let first = self.server.next_event();
         let flood = Flood { first, count, bytes, per_second, limit: PUBLISH_LIMIT };
         let (server, subscribers) = (&mut self.server, &mut self.subscribers);
@@ -89,7 +102,7 @@ impl Stage {
         Ok(Delivery {
             published,
             seconds,
-            server_cpu: server.processes.cpu() - server_before,
+            server_cpu: server.processes.cpu().saturating_sub(server_before),
             own_cpu: usage::own_cpu() - own_before,
             account: subscribers.account(published.accepted),
             cut_off: subscribers.ended - ended_before,

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
-use std::process::{ChildStdin, ChildStdout};
+use std::process::{ChildStdin, ChildStdout, ExitStatus};
 
 use super::Kind;
 use super::launch::{Missing, Running};
@@ -22,7 +22,7 @@ pub struct Server {
     answers: Lines<BufReader<ChildStdout>>,
     publisher: Option<Publisher>,
     next_event: u64,
-    _running: Running,
+    running: Running,
 }
 
 impl Server {
@@ -46,7 +46,7 @@ impl Server {
             answers: BufReader::new(answers).lines(),
             publisher: None,
             next_event: 0,
-            _running: running,
+            running,
         }))
     }
 
@@ -61,6 +61,11 @@ impl Server {
         self.next_event
     }
 
+    /// How the server ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.running.child.try_wait().ok().flatten()
+    }
+
     /// Publishes; returns when the last event was taken.
     pub fn flood(&mut self, flood: &Flood) -> io::Result<Published> {
         self.next_event = flood.first + flood.count;
@@ -69,9 +74,11 @@ impl Server {
             let answer = self.answers.next().ok_or(io::ErrorKind::UnexpectedEof)??;
             return answer.parse();
         };
-        match &mut self.publisher {
-            Some(publisher) => publisher.flood(flood),
-            none => none.insert(Publisher::connect(self.address, door)?).flood(flood),
-        }
+        let publisher = match &mut self.publisher {
+            Some(publisher) => publisher,
+            none => none.insert(Publisher::connect(self.address, door)?),
+        };
+        let in_words = |error| io::Error::other(format!("publishing {flood:?}: {error}"));
+        publisher.flood(flood).map_err(in_words)
     }
 }

@@ -5,7 +5,7 @@
 //! themselves.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -101,7 +101,18 @@ pub(super) fn turn_away(mut socket: &TcpStream) {
     let _ = socket.set_nonblocking(true);
     let _ = socket.write(BUSY);
     let _ = socket.shutdown(std::net::Shutdown::Write);
+    // A request that is left unread when the socket is closed takes the answer back.
+    let mut request = [0; 4 << 10];
+    for _ in 0..MAX_UNREAD_BYTES / request.len() {
+        match socket.read(&mut request) {
+            Ok(1..) => {}
+            _ => return,
+        }
+    }
 }
+
+/// How much of the request of a client that is turned away is read over.
+const MAX_UNREAD_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -80,7 +80,9 @@ impl ReadyStream {
         plan: StreamPlan,
     ) -> Result<Self, RefusedForNow> {
         let joined = app.hub.join(plan.profile, Arc::new(socket.clone()))?;
-        socket.limit_silence(app.hub.limits().write_deadline);
+        // Twice, because the kernel also counts for a client that is there and takes nothing: that one
+        // its own writer is to find, as stuck.
+        socket.limit_silence(app.hub.limits().write_deadline * 2);
         let connected = (plan.connected)(joined.writer.stream().id);
         let (mut opening, _) = response(plan.headers).stream_head(version, app.clock.unix_ms());
         opening.extend(first_events(app, &joined, &connected, plan.last_event_id.as_deref()));

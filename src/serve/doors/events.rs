@@ -154,15 +154,15 @@ fn unknown_type(name: &str, types: &EventTypes) -> Problem {
     )
 }
 
-/// What the client had last: the header that a browser sends by itself, else the query.
+/// What the client had last: the header that a browser sends by itself, else the query. What is
+/// empty names nothing.
 fn last_event_id(request: &Request) -> Option<String> {
     let header = request
         .headers
         .get("last-event-id")
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    header
-        .or_else(|| request.query("last_event_id").map(std::borrow::Cow::into_owned))
-        .filter(|id| !id.is_empty())
+    let query = || request.query("last_event_id").map(std::borrow::Cow::into_owned);
+    header.filter(|id| !id.is_empty()).or_else(query).filter(|id| !id.is_empty())
 }
 
 fn resume(last_event_id: Option<&str>) -> Resume {

@@ -7,7 +7,10 @@
     reason = "a test ends by panicking; clippy knows that of test functions, not of their helpers"
 )]
 
+mod events;
 mod fanout;
+mod hostile;
+mod limits;
 mod nginx;
 mod settings;
 mod stop;

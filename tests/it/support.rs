@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use flate2::write::GzDecoder;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use socket2::{Domain, Socket, Type};
 use tidings::event::parser::{EventStreamParser, ReceivedEvent};
 
@@ -25,7 +26,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     child: Child,
     /// What it says on standard error after its first line, as it says it.
-    log: Receiver<String>,
+    log: Mutex<Receiver<String>>,
 }
 
 impl Server {
@@ -42,7 +43,7 @@ impl Server {
                 break url.parse().unwrap();
             }
         };
-        Self { address, child, log }
+        Self { address, child, log: Mutex::new(log) }
     }
 
     /// Sends a request head and body as they are, and reads the whole answer.
@@ -64,6 +65,45 @@ impl Server {
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
             json.len()
         ))
+    }
+
+    /// What `/events/status` tells.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        self.get("/events/status").json()
+    }
+
+    /// Waits until the status tells what is awaited; for what follows from something a while later.
+    pub(crate) fn wait_for_status(&self, awaited: impl Fn(&serde_json::Value) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status();
+            if awaited(&status) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the status stays {status:#}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until no connection is left but the one that asks, and no stream.
+    pub(crate) fn wait_until_quiet(&self) {
+        self.wait_for_status(|status| {
+            status["server"]["http_connections"] == 1 && status["total_connections"] == 0
+        });
+    }
+
+    /// A number that the kernel tells of it: `Threads`, or `VmSize` in kibibytes.
+    pub(crate) fn measure(&self, what: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = lines.find(|(name, _)| *name == what).unwrap();
+        value.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Leaves it no more of something than this.
+    pub(crate) fn limit(&self, resource: Resource, most: u64) {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        prlimit(Some(Pid::from_child(&self.child)), resource, limit).unwrap();
     }
 
     /// Opens an event stream and reads its head.
@@ -91,8 +131,9 @@ impl Server {
     /// Waits for a line of the log that contains `part`.
     pub(crate) fn wait_for_log(&self, part: &str) -> String {
         let mut seen = Vec::new();
+        let log = self.log.lock().unwrap();
         loop {
-            match self.log.recv_timeout(PATIENCE) {
+            match log.recv_timeout(PATIENCE) {
                 Ok(line) if line.contains(part) => return line,
                 Ok(line) => seen.push(line),
                 Err(e) => panic!("{part:?} was not logged ({e}), but {seen:#?}"),
@@ -236,6 +277,11 @@ impl EventStream {
         let lines: Vec<_> = [request.as_str()].iter().chain(headers).copied().collect();
         let request = lines.join("\r\n") + "\r\n\r\n";
         connection.write_all(request.as_bytes()).unwrap();
+        Self::answer(connection)
+    }
+
+    /// Reads the head of a stream that was asked for.
+    pub(crate) fn answer(mut connection: impl Read + Send + 'static) -> Self {
         let head = Head::read(&mut connection);
         let is_compressed = head.header("content-encoding") == Some("gzip");
         Self {
@@ -254,6 +300,11 @@ impl EventStream {
             self.waiting.extend(self.parser.feed(&bytes));
         }
         self.waiting.pop_front()
+    }
+
+    /// The reconnection time it was told last, in milliseconds.
+    pub(crate) fn retry_ms(&self) -> Option<u64> {
+        self.parser.retry_ms()
     }
 
     /// The next event, heartbeats included.

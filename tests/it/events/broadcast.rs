@@ -1,0 +1,165 @@
+//! `POST /events/broadcast`: who gets an event, what data may be, what is refused.
+
+use serde_json::{Value, json};
+
+use super::{before_end, broadcast, connected, publish, request};
+use crate::support::Server;
+
+#[test]
+fn an_event_reaches_those_it_is_for_and_they_are_counted() {
+    let server = Server::start(&[]);
+    let mut streams = [
+        connected(&server, "/events?session_id=me&subscribe=test,system"),
+        connected(&server, "/events?session_id=me&subscribe=test"),
+        connected(&server, "/events?session_id=you&subscribe=test,system"),
+        connected(&server, "/events?session_id=you&subscribe=test,summary_complete"),
+    ];
+    let mut check = |filters: Value, expected: &[usize]| {
+        let mut event = json!({"event_type": "test", "data": filters});
+        event.as_object_mut().unwrap().extend(filters.as_object().unwrap().clone());
+        let matched = broadcast(&server, &event)["matched"].clone();
+        assert_eq!(matched, expected.len(), "{filters}");
+        for (number, stream) in streams.iter_mut().enumerate() {
+            let got = before_end(&server, stream);
+            let is_for = expected.contains(&number);
+            assert_eq!(got.contains(&filters.to_string()), is_for, "{filters} for {number}");
+        }
+    };
+    check(json!({}), &[0, 1, 2, 3]);
+    check(json!({"session_filter": "me"}), &[0, 1]);
+    check(json!({"session_filter": "nobody"}), &[]);
+    // Its own type is `test`, which the second and the last ask for in vain.
+    check(json!({"subscription_filter": "system"}), &[0, 2]);
+    check(json!({"subscription_filter": "system", "session_filter": "you"}), &[2]);
+    check(json!({"session_filter": null, "subscription_filter": null}), &[0, 1, 2, 3]);
+}
+
+#[test]
+fn a_stream_sees_the_type_of_an_event_that_was_matched_as_another() {
+    let server = Server::start(&[]);
+    let mut stream = connected(&server, "/events?subscribe=system");
+    let event = json!({"event_type": "test", "data": 1, "subscription_filter": "system"});
+    let id = broadcast(&server, &event)["event_id"].clone();
+    let event = stream.next();
+    assert_eq!((event.name.as_str(), json!(event.id)), ("test", id));
+}
+
+#[test]
+fn every_kind_of_data_arrives_as_it_was_sent() {
+    let server = Server::start(&[]);
+    let mut stream = connected(&server, "/events");
+    let mut check = |data: &str, expected: &str| {
+        let body = format!("{{\"event_type\": \"test\", \"data\": {data}}}");
+        assert_eq!(server.post("/events/broadcast", &body).head.status, 200, "{data}");
+        let event = stream.next();
+        assert_eq!((event.name.as_str(), event.data.as_str()), ("test", expected));
+    };
+    for same in [
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "1.50",
+        "-1.5E+300",
+        "1e400",
+        "123456789012345678901234567890",
+        "0.1000000000000000055511151231257827",
+        r#""""#,
+        r#""text""#,
+        r#"" leading space""#,
+        r#""id: 1\nevent: evil\n\ndata: x""#,
+        r#""\r\n""#,
+        r#""\u0000\u2028\ud83d\ude00""#,
+        "\"\u{2028}\u{2029}\u{85}\u{feff}\"",
+        "\"é 漢字 😀 \u{7f}\"",
+        "[]",
+        "{}",
+        r#"{"b":1,"a":{"c":[1,null]},"b":2}"#,
+    ] {
+        check(same, same);
+    }
+    // A browser joins the lines of data by line feeds.
+    check("[1,\n  2]", "[1,\n  2]");
+    check("[1,\r\n  2]", "[1,\n  2]");
+    check("[1,\r  2]", "[1,\n  2]");
+    check("{\n\n\r\n  \"a\": 1\n}", "{\n\n\n  \"a\": 1\n}");
+    check("  1\t", "1");
+}
+
+#[test]
+fn data_may_have_256_kibibytes_and_not_one_more() {
+    let server = Server::start(&[]);
+    let mut stream = connected(&server, "/events");
+    let largest = "x".repeat((256 << 10) - 2);
+    publish(&server, largest.as_str());
+    assert_eq!(stream.next().data.len(), 256 << 10);
+    let event = json!({"event_type": "test", "data": largest + "x"});
+    let answer = server.post("/events/broadcast", &event.to_string());
+    let problem = answer.json();
+    assert_eq!((answer.head.status, &problem["code"]), (413, &json!("event_too_large")));
+    assert!(problem["detail"].as_str().unwrap().contains("262144"), "{problem}");
+}
+
+/// A body of this kind as a whole request.
+fn post(content_type: &str, body: &str) -> String {
+    let length = format!("Content-Length: {}", body.len());
+    request("POST", "/events/broadcast", &[content_type, &length]) + body
+}
+
+#[test]
+fn what_is_refused_is_refused_with_the_place_and_changes_nothing() {
+    const JSON: &str = "Content-Type: application/json";
+    let server = Server::start(&[]);
+    let mut stream = connected(&server, "/events?session_id=me");
+    let check = |content_type: &str, body: &str, status: u16, code: &str, told: &str| {
+        let answer = server.send(&post(content_type, body));
+        assert_eq!(answer.head.header("content-type"), Some("application/problem+json"));
+        let problem = answer.json();
+        let seen = (answer.head.status, problem["status"].clone(), problem["code"].clone());
+        assert_eq!(seen, (status, json!(status), json!(code)), "{body}");
+        assert!(answer.body.contains(told), "{told:?} is not in {}", answer.body);
+    };
+    let fine = r#"{"event_type": "test", "data": 1}"#;
+    check("Content-Type: text/plain", fine, 415, "unsupported_media_type", "application/json");
+    check("X-None: x", fine, 415, "unsupported_media_type", "application/json");
+    check(
+        "Content-Type: application/json; charset=latin1",
+        fine,
+        415,
+        "unsupported_media_type",
+        "",
+    );
+    check(JSON, "", 400, "malformed_json", "line 1 column 0");
+    check(JSON, "{", 400, "malformed_json", "line 1 column 1");
+    check(JSON, "{\n  \"event_type\": tes\n}", 400, "malformed_json", "line 2 column");
+    check(JSON, r#"{"event_type":"test","data":1} x"#, 400, "malformed_json", "trailing");
+    check(JSON, r#"{"event_type":"test","data":[1,}"#, 400, "malformed_json", "line 1 column");
+    check(JSON, "[]", 422, "invalid", "");
+    check(JSON, "{}", 422, "invalid", "event_type");
+    check(JSON, r#"{"event_type":"test"}"#, 422, "invalid", "data");
+    check(JSON, r#"{"event_type":7,"data":1}"#, 422, "invalid", r#""field":"event_type""#);
+    check(JSON, r#"{"event_type":"nil","data":1}"#, 422, "invalid", r#""field":"event_type""#);
+    check(JSON, r#"{"event_type":"*","data":1}"#, 422, "invalid", r#""field":"event_type""#);
+    let more = |more: &str| format!(r#"{{"event_type":"test","data":1,{more}}}"#);
+    check(JSON, &more(r#""type":"x""#), 422, "invalid", "type");
+    check(JSON, &more(r#""data":2"#), 422, "invalid", "data");
+    check(JSON, &more(r#""session_filter":"a b""#), 422, "invalid", r#""field":"session_filter""#);
+    check(JSON, &more(r#""session_filter":"""#), 422, "invalid", r#""field":"session_filter""#);
+    check(JSON, &more(r#""subscription_filter":"nil""#), 422, "invalid", "subscription_filter");
+    check(JSON, &more(r#""durable":true"#), 422, "invalid", r#""field":"durable""#);
+    check(JSON, &"[".repeat(100_000), 422, "invalid", "64 levels");
+
+    assert_eq!(server.status()["totals"]["events_published"], 0);
+    assert_eq!(before_end(&server, &mut stream), [""; 0]);
+}
+
+#[test]
+fn with_a_star_any_valid_type_may_be_broadcast() {
+    let server = Server::start(&["--event-types", "*"]);
+    let mut stream = connected(&server, "/events?subscribe=order:paid");
+    broadcast(&server, &json!({"event_type": "order:paid", "data": 1}));
+    assert_eq!(stream.next().name, "order:paid");
+    let answer = server.post("/events/broadcast", r#"{"event_type":"not a name","data":1}"#);
+    assert_eq!(answer.head.status, 422);
+}

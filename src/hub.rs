@@ -54,6 +54,9 @@ use crate::readiness::Readiness;
 pub struct Limits {
     /// Dispatcher threads, each with its share of the streams; 1 to 64.
     pub shards: usize,
+    /// Up to so many streams one dispatcher serves them all: a second one would only take turns with
+    /// it on the processors. `0`: they are spread from the first.
+    pub lone_shard_streams: usize,
     /// Events that may wait for one dispatcher before publishers are held back.
     pub inbox_events: usize,
     /// Bytes that may wait for one dispatcher before publishers are held back.
@@ -84,7 +87,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             shards: 2,
-            inbox_events: 16_384,
+            lone_shard_streams: 2_000,
+            inbox_events: 1_024,
             inbox_bytes: 64 << 20,
             publish_wait: Duration::from_secs(1),
             outbox_events: 4_096,
@@ -146,10 +150,30 @@ struct Shared {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// The open streams, in the order of joining.
-#[derive(Debug, Default)]
+/// The open streams.
+#[derive(Debug)]
 struct Streams {
+    /// In the order of joining.
     by_number: BTreeMap<u64, Arc<Stream>>,
+    /// How many each dispatcher serves, those included that are about to join.
+    per_shard: Vec<usize>,
+}
+
+impl Streams {
+    /// The dispatcher for one more stream: the first, as long as it has few; then whoever has fewest.
+    fn choose_shard(&mut self, lone_shard_streams: usize) -> usize {
+        let counts = self.per_shard.iter().enumerate();
+        let fewest = counts.min_by_key(|(_, count)| **count).map_or(0, |(shard, _)| shard);
+        let chosen = if self.per_shard[0] < lone_shard_streams { 0 } else { fewest };
+        self.per_shard[chosen] += 1;
+        chosen
+    }
+
+    fn remove(&mut self, stream: &Stream) {
+        if self.by_number.remove(&stream.number).is_some() {
+            self.per_shard[stream.shard] -= 1;
+        }
+    }
 }
 
 /// A stream that has joined. Dropping it makes the stream leave.
@@ -186,7 +210,7 @@ impl Hub {
             sequencer,
             totals,
             readiness: readiness.clone(),
-            streams: Mutex::default(),
+            streams: Mutex::new(Streams { by_number: BTreeMap::new(), per_shard: vec![0; shards] }),
             next_number: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             threads: Mutex::new(threads),
@@ -292,7 +316,7 @@ impl Shared {
         let lifetime = self.limits.lifetime;
         Seat {
             number,
-            shard: (number % self.limits.shards.clamp(1, MAX_SHARDS) as u64) as usize,
+            shard: self.streams.lock().choose_shard(self.limits.lone_shard_streams),
             now: self.clock.now(),
             unix_ms: self.clock.unix_ms(),
             // Streams that joined together must not all return together.
@@ -322,7 +346,7 @@ impl Shared {
         if let Some(descriptor) = stream.outbox.sink.descriptor() {
             self.readiness.remove(descriptor);
         }
-        self.streams.lock().by_number.remove(&stream.number);
+        self.streams.lock().remove(stream);
     }
 
     fn note_joined(&self, stream: &Stream, replay: &Replay) {

@@ -218,6 +218,11 @@ static EVENTS: &[Setting] = &[
         "Dispatcher threads, each with its share of the streams",
     ),
     Setting::new(
+        "lone_shard_streams",
+        Count(0..=BILLION, |s| &mut s.hub.lone_shard_streams),
+        "Streams up to which one dispatcher serves them all; 0 spreads them from the first",
+    ),
+    Setting::new(
         "inbox_events",
         Count(0..=BILLION, |s| &mut s.hub.inbox_events),
         "Events that may wait for one dispatcher before publishers are held back; 0 is no limit",

@@ -188,7 +188,11 @@ fn publish(hub: &Hub, published: &Published, seed: u64) {
 #[test]
 fn with_a_long_history_nothing_is_missed_or_repeated() {
     for seed in 0..4 {
-        run(seed, Limits { shards: 1 + seed as usize % 3, ..Limits::default() }, false);
+        run(
+            seed,
+            Limits { shards: 1 + seed as usize % 3, lone_shard_streams: 0, ..Limits::default() },
+            false,
+        );
     }
 }
 

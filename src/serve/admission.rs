@@ -27,6 +27,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Open {
     total: usize,
+    /// Those of them that are only told to go away. They take nobody's place.
+    refused: usize,
     by_address: HashMap<IpAddr, usize>,
     /// Connections that wait for requests, to be told when the server stops. Streams are not here:
     /// the hub ends them.
@@ -47,6 +49,7 @@ pub enum Full {
 pub struct Place {
     admission: Admission,
     number: u64,
+    is_refused: bool,
 }
 
 /// An address's claim to one of its places; dropping it gives the claim back.
@@ -71,23 +74,26 @@ impl Admission {
     /// A place for one more connection.
     pub fn enter(&self) -> Result<Place, Full> {
         let mut open = self.0.open.lock();
-        if self.0.max_total != 0 && open.total >= self.0.max_total {
+        if self.0.max_total != 0 && open.total - open.refused >= self.0.max_total {
             return Err(Full::Server);
         }
         open.total += 1;
-        Ok(self.place())
+        Ok(self.place(false))
     }
 
     /// A place beyond the limit, for a connection that is only told to go away.
     pub fn enter_to_be_refused(&self) -> Place {
-        self.0.open.lock().total += 1;
-        self.place()
+        let mut open = self.0.open.lock();
+        open.total += 1;
+        open.refused += 1;
+        self.place(true)
     }
 
-    fn place(&self) -> Place {
+    fn place(&self, is_refused: bool) -> Place {
         Place {
             admission: self.clone(),
             number: self.0.next_number.fetch_add(1, Ordering::Relaxed),
+            is_refused,
         }
     }
 
@@ -144,6 +150,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.admission.0.open.lock();
         open.total -= 1;
+        open.refused -= usize::from(self.is_refused);
         open.conversations.remove(&self.number);
         self.admission.0.closed.notify_all();
     }
@@ -172,9 +179,12 @@ mod tests {
         let _second = admission.enter().unwrap();
         assert_eq!(admission.enter().unwrap_err(), Full::Server);
         let refused = admission.enter_to_be_refused();
+        assert_eq!((admission.enter().unwrap_err(), admission.total()), (Full::Server, 3));
         drop(first);
-        assert_eq!(admission.enter().unwrap_err(), Full::Server, "one too many is still there");
+        let third = admission.enter().expect("who is only refused takes nobody's place");
         drop(refused);
+        assert_eq!((admission.enter().unwrap_err(), admission.total()), (Full::Server, 2));
+        drop(third);
         assert!(admission.enter().is_ok());
     }
 

@@ -115,6 +115,10 @@ fn behind_a_proxy_each_client_has_its_own_limit() {
     // What stands on the left is the client's own word, and counts for nothing.
     let _second = greeted("203.0.113.7, 192.0.2.1");
     check_refusal(open("192.0.2.1"), "too_many_connections_from_address");
+    let poll = "GET /events/poll HTTP/1.1\r\nHost: t\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+    check_refused(&server.send(poll), 429, "too_many_connections_from_address");
+    let short = "GET /health HTTP/1.1\r\nHost: t\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+    assert_eq!(server.send(short).head.status, 200, "what does not last is not counted");
     let _other = greeted("192.0.2.2");
     let shown = server.status()["connections"].clone();
     let ips: Vec<_> = shown.as_array().unwrap().iter().map(|c| c["user_ip"].clone()).collect();

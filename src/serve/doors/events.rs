@@ -14,6 +14,7 @@ use crate::event::dialect::Dialect;
 use crate::event::subscription::{NameFilter, Subscription};
 use crate::event::topic::{Identifier, Topic};
 use crate::hub::{Profile, Resume};
+use crate::serve::admission::{AddressClaim, Full};
 use crate::serve::conversation::Answer;
 use crate::serve::http::Request;
 use crate::serve::http::request::EVENT_STREAM;
@@ -36,13 +37,7 @@ pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {
     if call.app.is_draining() {
         return Ok(Answer::Refuse(RefusedForNow::Draining));
     }
-    // A client of a trusted proxy is counted by its own address, stream by stream.
-    let claim = match call
-        .client
-        .is_proxied
-        .then(|| call.app.admission.claim(call.client.address))
-        .transpose()
-    {
+    let claim = match claim(call) {
         Ok(claim) => claim,
         Err(full) => return Ok(Answer::Refuse(RefusedForNow::Full(full))),
     };
@@ -63,6 +58,13 @@ pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {
         claim,
         last_event_id: visit.last_event_id,
     })))
+}
+
+/// What is counted by its own address because it lasts and came through a trusted proxy: streams and
+/// polls. Other clients are counted by their connections.
+fn claim(call: &Call<'_>) -> Result<Option<AddressClaim>, Full> {
+    let is_proxied = call.client.is_proxied;
+    is_proxied.then(|| call.app.admission.claim(call.client.address)).transpose()
 }
 
 /// What a request to this door says of its sender and its wishes.

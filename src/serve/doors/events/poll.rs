@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Visit, resume};
+use super::{Visit, claim, resume};
 use crate::event::{Event, EventId};
 use crate::hub::{EndReason, Joined, Sink};
 use crate::serve::conversation::Answer;
@@ -34,6 +34,10 @@ const MAX_EVENTS: usize = 1_000;
 /// at once, with the id to go on from.
 pub fn poll(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
+    let _claim = match claim(call) {
+        Ok(claim) => claim,
+        Err(full) => return Ok(Answer::Refuse(RefusedForNow::Full(full))),
+    };
     let since = call.request.query("since").filter(|id| !id.is_empty());
     let mut profile = visit.profile(call);
     profile.resume = resume(since.as_deref());

@@ -15,6 +15,7 @@ mod history;
 mod horizon;
 mod outbox;
 mod reaper;
+mod registry;
 mod sequencer;
 mod shard;
 mod snapshot;
@@ -23,7 +24,6 @@ mod stream;
 mod tests;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -41,6 +41,7 @@ pub use self::stream::{EndReason, Profile, Resume, State, Stream};
 pub use self::writer::Writer;
 
 use self::outbox::{Bound, Outbox};
+use self::registry::Streams;
 use self::sequencer::{Place, Sequencer};
 use self::shard::{Inbox, Shard};
 use self::snapshot::Totals;
@@ -150,32 +151,6 @@ struct Shared {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// The open streams.
-#[derive(Debug)]
-struct Streams {
-    /// In the order of joining.
-    by_number: BTreeMap<u64, Arc<Stream>>,
-    /// How many each dispatcher serves, those included that are about to join.
-    per_shard: Vec<usize>,
-}
-
-impl Streams {
-    /// The dispatcher for one more stream: the first, as long as it has few; then whoever has fewest.
-    fn choose_shard(&mut self, lone_shard_streams: usize) -> usize {
-        let counts = self.per_shard.iter().enumerate();
-        let fewest = counts.min_by_key(|(_, count)| **count).map_or(0, |(shard, _)| shard);
-        let chosen = if self.per_shard[0] < lone_shard_streams { 0 } else { fewest };
-        self.per_shard[chosen] += 1;
-        chosen
-    }
-
-    fn remove(&mut self, stream: &Stream) {
-        if self.by_number.remove(&stream.number).is_some() {
-            self.per_shard[stream.shard] -= 1;
-        }
-    }
-}
-
 /// A stream that has joined. Dropping it makes the stream leave.
 #[derive(Debug)]
 pub struct Joined {
@@ -210,7 +185,7 @@ impl Hub {
             sequencer,
             totals,
             readiness: readiness.clone(),
-            streams: Mutex::new(Streams { by_number: BTreeMap::new(), per_shard: vec![0; shards] }),
+            streams: Mutex::new(Streams::new(shards)),
             next_number: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             threads: Mutex::new(threads),

@@ -58,7 +58,7 @@ use self::admission::Admission;
 use self::doors::EventTypes;
 use self::doors::pages::Pages;
 use self::reception::Reception;
-use self::workers::Workers;
+use self::workers::{StreamThreads, Workers};
 use crate::clock::Clock;
 use crate::hub::{EndReason, Hub};
 use crate::publish::Publisher;
@@ -92,6 +92,8 @@ pub struct App {
     pub admission: Admission,
     /// Those of them that wait for a request.
     reception: Reception,
+    /// Starts the threads of those that are streams.
+    stream_threads: StreamThreads,
     /// No new streams, and no request after the present one.
     draining: AtomicBool,
     /// Connections beyond the limit that are being told so.
@@ -115,6 +117,7 @@ impl App {
             pages: Pages::load(),
             admission: Admission::new(limits.max_connections, limits.max_connections_per_address),
             reception: Reception::new()?,
+            stream_threads: StreamThreads::new()?,
             limits,
             publish_limits,
             started: clock.now(),

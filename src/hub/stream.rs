@@ -188,11 +188,13 @@ pub enum EndReason {
     Shutdown,
     /// The door had said all there was to say: a poll was answered.
     Finished,
+    /// There was no thread for it.
+    Overloaded,
 }
 
 impl EndReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ClientGone,
         Self::SlowConsumer,
         Self::Stuck,
@@ -200,6 +202,7 @@ impl EndReason {
         Self::Lifetime,
         Self::Shutdown,
         Self::Finished,
+        Self::Overloaded,
     ];
 
     /// The word that status, logs and metrics show.
@@ -212,6 +215,7 @@ impl EndReason {
             Self::Lifetime => "lifetime",
             Self::Shutdown => "shutdown",
             Self::Finished => "finished",
+            Self::Overloaded => "overloaded",
         }
     }
 

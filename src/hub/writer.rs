@@ -48,6 +48,24 @@ impl Writer {
         &self.stream
     }
 
+    /// Writes the first bytes, which carry one event, and hands over to the dispatcher, all without
+    /// waiting: so the stream is live before it has a thread. What cannot be done without waiting is
+    /// left to [`Self::run`]; returns the bytes that are left.
+    pub fn open(&mut self, opening: Vec<u8>) -> Vec<u8> {
+        let outbox = &self.stream.outbox;
+        match outbox.sink.try_write(&opening) {
+            Ok(taken) if taken == opening.len() => {
+                self.note_sent(1, taken);
+                // Whatever has been queued meanwhile, or an end, is found when the thread runs.
+                let _ = outbox.hand_over(&self.queue);
+                Vec::new()
+            }
+            Ok(taken) => opening[taken..].to_vec(),
+            // A client that is gone already is noticed when the thread runs.
+            Err(_) => opening,
+        }
+    }
+
     /// Serves the stream until it ends: catches up, hands over to the dispatcher, sleeps, and sends
     /// `heartbeat` when nothing else was sent for that long. Afterwards it is the writer's turn for
     /// good, so that a planned end can be written.

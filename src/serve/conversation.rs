@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::routes::Call;
 use super::socket::{Prospect, Socket};
 use super::stream::{self, ReadyStream, RefusedForNow, StreamPlan};
-use super::{App, RefuseStreams, address, routes, workers};
+use super::{App, RefuseStreams, address, routes};
 
 /// What a connection's thread is for.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Mode {
     /// The connection's number.
     pub fn number(&self) -> u64 {
         match self {
-            Self::Serve(ticket) => ticket.place.number(),
+            Self::Serve(ticket) => ticket.number(),
             Self::Refuse(ticket) => ticket.place.number(),
         }
     }
@@ -54,6 +54,11 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
+    /// The connection's number.
+    pub fn number(&self) -> u64 {
+        self.place.number()
+    }
+
     /// A place for the connection, unless there are too many.
     pub fn claim(app: &App, peer: SocketAddr) -> Result<Self, Full> {
         let address = peer.ip().to_canonical();
@@ -199,7 +204,7 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
     }
 }
 
-/// Gives the connection to a stream with a thread of its own.
+/// Makes the connection a stream.
 fn start_stream(
     app: &Arc<App>,
     socket: &Socket,
@@ -209,15 +214,8 @@ fn start_stream(
 ) -> Result<(), RefusedForNow> {
     let ready = ReadyStream::join(app, socket, version, plan)?;
     ticket.place.end_conversation();
-    let (app, number) = (app.clone(), ticket.place.number());
-    let serve = move || {
-        ready.serve(&app);
-        drop(ticket);
-    };
-    workers::spawn_stream(number, serve).map_err(|error| {
-        log::warn!("cannot start a thread for a stream: {error}");
-        RefusedForNow::Overloaded
-    })
+    app.stream_threads.start(app, ready, ticket);
+    Ok(())
 }
 
 fn answer(

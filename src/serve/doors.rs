@@ -15,7 +15,6 @@ pub mod summaries;
 use std::collections::BTreeSet;
 
 use crate::event::EventName;
-use crate::event::subscription::NameFilter;
 
 /// The event types that may be broadcast and subscribed to.
 #[derive(Debug, Clone)]
@@ -46,12 +45,6 @@ impl EventTypes {
     /// The types by name, for people and for those who subscribe to all of them.
     pub fn names(&self) -> Vec<&str> {
         self.listed.iter().map(EventName::as_str).chain(self.any.then_some("*")).collect()
-    }
-
-    /// What a stream of all types lets pass. More than is allowed today cannot be published on this
-    /// door, so nothing needs to be filtered.
-    pub fn filter(&self) -> NameFilter {
-        NameFilter::All
     }
 }
 

@@ -64,9 +64,11 @@ impl From<Refused> for RefusedForNow {
     }
 }
 
-/// A stream that has its place in the hub and has been sent nothing yet.
+/// A stream that has its place in the hub, and is live already if nothing was in the way. It lacks
+/// the thread that serves it.
 pub(super) struct ReadyStream {
     joined: Joined,
+    /// What could not be written at once.
     opening: Vec<u8>,
     _claim: Option<AddressClaim>,
 }
@@ -79,19 +81,22 @@ impl ReadyStream {
         version: Version,
         plan: StreamPlan,
     ) -> Result<Self, RefusedForNow> {
-        let joined = app.hub.join(plan.profile, Arc::new(socket.clone()))?;
+        let mut joined = app.hub.join(plan.profile, Arc::new(socket.clone()))?;
         // Twice, because the kernel also counts for a client that is there and takes nothing: that one
         // its own writer is to find, as stuck.
         socket.limit_silence(app.hub.limits().write_deadline * 2);
         let connected = (plan.connected)(joined.writer.stream().id);
         let (mut opening, _) = response(plan.headers).stream_head(version, app.clock.unix_ms());
         opening.extend(first_events(app, &joined, &connected, plan.last_event_id.as_deref()));
+        log_opened(&joined);
+        if joined.replay.events.is_empty() {
+            opening = joined.writer.open(opening);
+        }
         Ok(Self { joined, opening, _claim: plan.claim })
     }
 
     /// Serves the stream until it ends.
     pub fn serve(mut self, app: &App) {
-        log_opened(&self.joined);
         let reason = self.run();
         if reason.is_planned() {
             say_goodbye(app, &mut self.joined, reason);
@@ -110,8 +115,16 @@ impl ReadyStream {
         self.joined.writer.run(heartbeat.bytes(envelope))
     }
 
+    /// Ends the stream, because there is no thread for it after all. Its client comes back.
+    pub fn give_up(self, app: &App) {
+        self.joined.writer.stream().end(EndReason::Overloaded);
+        log_closed(app, &self.joined, EndReason::Overloaded);
+    }
+
     fn open(&mut self) -> Result<(), EndReason> {
-        self.joined.writer.write(&std::mem::take(&mut self.opening), 1)?;
+        let opening = std::mem::take(&mut self.opening);
+        let events = usize::from(!opening.is_empty());
+        self.joined.writer.write(&opening, events)?;
         let replay = std::mem::take(&mut self.joined.replay.events);
         self.joined.writer.replay(replay)
     }

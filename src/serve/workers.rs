@@ -16,11 +16,13 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
+use parking_lot::Mutex;
 
 use super::App;
-use super::conversation::{self, Mode, Next};
+use super::conversation::{self, Mode, Next, Ticket};
 use super::listener;
 use super::socket::Socket;
+use super::stream::ReadyStream;
 
 /// How many workers there may be without any of them being held up.
 const FEW: usize = 4;
@@ -151,8 +153,59 @@ impl Drop for Present<'_> {
     }
 }
 
-/// Gives a stream a thread of its own.
-pub(super) fn spawn_stream(number: u64, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let name = format!("stream-{number}");
-    Builder::new().name(name).stack_size(STREAM_STACK_BYTES).spawn(serve).map(drop)
+/// Gives each stream a thread of its own, a moment after its client was answered: starting a thread
+/// takes longer than anything else about a new stream, and in a storm of them nobody should wait for
+/// the threads of those before.
+#[derive(Debug)]
+pub(super) struct StreamThreads(Sender<Starting>);
+
+/// A stream without its thread.
+struct Starting {
+    app: Arc<App>,
+    stream: ReadyStream,
+    ticket: Ticket,
+}
+
+impl StreamThreads {
+    /// Starts the thread that starts the others; it ends with the last [`StreamThreads`].
+    pub fn new() -> io::Result<Self> {
+        let (starting, streams) = crossbeam_channel::unbounded::<Starting>();
+        Builder::new().name("starter".to_owned()).spawn(move || {
+            for stream in streams {
+                stream.start();
+            }
+        })?;
+        Ok(Self(starting))
+    }
+
+    /// Has a stream served.
+    pub fn start(&self, app: &Arc<App>, stream: ReadyStream, ticket: Ticket) {
+        // Fails only when the thread has panicked; then the stream is dropped and its client returns.
+        let _ = self.0.send(Starting { app: app.clone(), stream, ticket });
+    }
+}
+
+impl Starting {
+    fn start(self) {
+        let name = format!("stream-{}", self.ticket.number());
+        // Kept here as well, so that it is not lost with a thread that does not start.
+        let kept = Arc::new(Mutex::new(Some(self)));
+        let taken = kept.clone();
+        let serve = move || {
+            let starting = taken.lock().take();
+            if let Some(Self { app, stream, ticket }) = starting {
+                stream.serve(&app);
+                drop(ticket);
+            }
+        };
+        let thread = Builder::new().name(name).stack_size(STREAM_STACK_BYTES);
+        if let Err(error) = thread.spawn(serve) {
+            log::warn!(
+                "cannot start a thread for a stream: {error}; its client is cut and returns"
+            );
+            if let Some(Self { app, stream, .. }) = kept.lock().take() {
+                stream.give_up(&app);
+            }
+        }
+    }
 }

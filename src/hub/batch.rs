@@ -36,6 +36,11 @@ impl Unwritten<'_> {
     pub fn is_empty(&self) -> bool {
         self.partial.is_empty() && self.whole.is_empty()
     }
+
+    /// How many events are not written, or not wholly.
+    pub fn events(&self) -> usize {
+        self.whole.len() + usize::from(!self.partial.is_empty())
+    }
 }
 
 impl<'a> Batch<'a> {

@@ -158,27 +158,19 @@ impl Outbox {
             return (0, 0);
         }
         let mut turn = self.turn.lock();
-        let (written, rest) = match *turn {
-            Turn::Writer => ((0, 0), batch.unwritten(0)),
+        let bytes = match *turn {
+            Turn::Writer => 0,
             Turn::Dispatcher => match self.write_through(batch) {
-                Some(bytes) => {
-                    let rest = batch.unwritten(bytes);
-                    (
-                        (
-                            batch.len() - rest.whole.len() - usize::from(!rest.partial.is_empty()),
-                            bytes,
-                        ),
-                        rest,
-                    )
-                }
+                Some(bytes) => bytes,
                 None => return (0, 0),
             },
         };
+        let rest = batch.unwritten(bytes);
         if !rest.is_empty() {
             *turn = Turn::Writer;
             self.queue_up(&rest, batch);
         }
-        written
+        (batch.len() - rest.events(), bytes)
     }
 
     /// Makes it the writer's turn.
@@ -232,7 +224,7 @@ impl Outbox {
     fn queue_up(&self, rest: &Unwritten<'_>, batch: &Batch<'_>) {
         let bytes = rest.partial.len()
             + rest.whole.iter().map(|event| batch.frame(event).len()).sum::<usize>();
-        let events = rest.whole.len() + usize::from(!rest.partial.is_empty());
+        let events = rest.events();
         let waiting_events = self.queued_events.fetch_add(events, Ordering::Relaxed) + events;
         let waiting_bytes = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if exceeds(waiting_events, self.bound.events) || exceeds(waiting_bytes, self.bound.bytes) {

@@ -2,7 +2,7 @@
 //!
 //! Follows RFC 9112 strictly: where it lets a server guess what a doubtful message means, this one
 //! refuses, because two programs that guess differently are how requests get smuggled past a
-//! proxy. Knows no routes and no TCP; only [`transport`] names a socket. The way of a request:
+//! proxy. Knows no routes and no TCP. The way of a request:
 //! [`connection`] reads, [`head`] and [`target`] understand, [`framing`] and [`chunked`] find the
 //! body's end, [`request`] is what a handler sees, [`response`] is what it answers.
 

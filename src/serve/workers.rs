@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use parking_lot::Mutex;
 
 use super::App;
@@ -30,7 +30,8 @@ const FEW: usize = 4;
 /// How long the workers may take no connection before they count as held up.
 pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
-/// How long a worker waits for another connection before it ends.
+/// How long a worker waits for another connection before it ends. The last one stays: there may be no
+/// thread to be had later.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A stream's stack, in bytes: its thread calls nothing deep. Only what is used takes memory.
@@ -137,7 +138,13 @@ impl Shared {
 
     fn next(&self) -> Option<Work> {
         self.idle.fetch_add(1, Ordering::Relaxed);
-        let work = self.waiting.recv_timeout(PATIENCE).ok();
+        let work = loop {
+            match self.waiting.recv_timeout(PATIENCE) {
+                Ok(work) => break Some(work),
+                Err(RecvTimeoutError::Timeout) if self.count.load(Ordering::Relaxed) == 1 => {}
+                Err(_) => break None,
+            }
+        };
         self.idle.fetch_sub(1, Ordering::Relaxed);
         self.taken.fetch_add(u64::from(work.is_some()), Ordering::Relaxed);
         work

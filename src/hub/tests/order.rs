@@ -196,6 +196,24 @@ fn with_a_long_history_nothing_is_missed_or_repeated() {
     }
 }
 
+/// Some minutes: `cargo test --release --lib -- --ignored`.
+#[test]
+#[ignore = "takes minutes; the tests above are a sample of it"]
+fn a_long_run_keeps_order_and_loses_nothing() {
+    for seed in 100..400 {
+        let random = &mut fastrand::Rng::with_seed(seed);
+        let limits = Limits {
+            shards: random.usize(1..4),
+            lone_shard_streams: random.usize(0..8),
+            outbox_events: [0, 16, 256][random.usize(0..3)],
+            outbox_bytes: [0, 4_096][random.usize(0..2)],
+            inbox_events: [0, 8, 1_024][random.usize(0..3)],
+            ..Limits::default()
+        };
+        run(seed, limits, false);
+    }
+}
+
 #[test]
 fn slow_streams_are_cut_and_resume_without_loss() {
     let limits =

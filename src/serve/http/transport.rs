@@ -1,7 +1,6 @@
-//! What a connection runs over: a TCP socket, or a script in a test.
+//! What a connection runs over: the server's socket, or a script in a test.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 /// A blocking, two-way stream of bytes whose waits can be limited.
@@ -17,18 +16,4 @@ pub trait Transport: Read + Write + Send {
 
     /// Tells the peer that nothing more will be written; reading goes on.
     fn shutdown_write(&self) -> io::Result<()>;
-}
-
-impl Transport for TcpStream {
-    fn set_read_timeout(&self, at_most: Option<Duration>) -> io::Result<()> {
-        TcpStream::set_read_timeout(self, at_most)
-    }
-
-    fn set_write_timeout(&self, at_most: Option<Duration>) -> io::Result<()> {
-        TcpStream::set_write_timeout(self, at_most)
-    }
-
-    fn shutdown_write(&self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
 }

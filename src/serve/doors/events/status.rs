@@ -34,13 +34,25 @@ pub fn status(call: &Call<'_>) -> Result<Answer, Problem> {
     let next = rest.next().and(shown.last()).map(|stream| stream.number.to_string());
     let connections: Vec<Connection<'_>> =
         shown.iter().map(|stream| Connection::of(call.app, stream)).collect();
-    let mut answer = server(call.app, &call.app.hub.snapshot());
-    answer["total_connections"] = json!(selected.len());
-    answer["connections"] = json!(connections);
-    answer["next"] = json!(next);
+    let answer = Status {
+        total_connections: selected.len(),
+        connections,
+        next,
+        server: server(call.app, &call.app.hub.snapshot()),
+    };
     Ok(Response::json(http::StatusCode::OK, &answer)
         .header(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
         .into())
+}
+
+/// The answer, with what seed 004 has of it first.
+#[derive(Debug, Serialize)]
+struct Status<'a> {
+    total_connections: usize,
+    connections: Vec<Connection<'a>>,
+    next: Option<String>,
+    #[serde(flatten)]
+    server: Value,
 }
 
 /// Which connections to show: `?limit=&after=&session_id=`.

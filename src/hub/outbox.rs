@@ -250,3 +250,56 @@ fn exceeds(value: usize, limit: usize) -> bool {
 fn is_retry(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::Wire;
+    use super::super::tests::memory::Memory;
+    use super::*;
+    use crate::event::dialect::{Dialect, Envelope};
+    use crate::event::topic::Topic;
+    use crate::event::{EventData, EventId, NewEvent};
+
+    /// Delivers one event as the dispatcher does.
+    fn deliver(outbox: &Outbox) -> (usize, usize) {
+        let data = EventData::encode(&1, 0).unwrap();
+        let body = NewEvent::new(Topic::events(), "e".parse().unwrap(), data);
+        let events = [Arc::new(Event::new(EventId { ms: 1, n: 0 }, 1, body))];
+        let wire = Wire { dialect: Dialect::Events, envelope: Envelope::Bare };
+        outbox.deliver(&Batch::new(&events, wire))
+    }
+
+    fn outbox(room: usize) -> (Outbox, Queue) {
+        Outbox::new(Memory::with_room(room), Bound { events: 0, bytes: 0 })
+    }
+
+    // The windows in which these matter are too short for the randomized tests to hit them.
+
+    #[test]
+    fn the_dispatcher_gets_no_turn_while_something_waits() {
+        let (outbox, queue) = outbox(usize::MAX);
+        assert_eq!(deliver(&outbox), (0, 0), "a stream begins in the writer's turn");
+        assert_eq!(outbox.hand_over(&queue), Ok(false));
+        assert_eq!(queue.items().count(), 1);
+        assert_eq!(outbox.hand_over(&queue), Ok(true));
+        assert_eq!(deliver(&outbox).0, 1);
+    }
+
+    #[test]
+    fn no_heartbeat_gets_between_the_parts_of_an_event() {
+        let (outbox, queue) = outbox(5);
+        assert_eq!(outbox.hand_over(&queue), Ok(true));
+        assert_eq!(deliver(&outbox), (0, 5), "a part of the event is with the client");
+        assert!(!outbox.take_turn_if_empty(&queue));
+        assert_eq!(queue.items().count(), 1);
+        assert!(outbox.take_turn_if_empty(&queue));
+    }
+
+    #[test]
+    fn after_the_end_the_turn_stays_with_the_writer() {
+        let (outbox, queue) = outbox(usize::MAX);
+        outbox.end(EndReason::Shutdown);
+        outbox.end(EndReason::ClientGone);
+        assert_eq!(outbox.hand_over(&queue), Err(EndReason::Shutdown), "the first reason stands");
+    }
+}

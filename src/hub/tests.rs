@@ -1,7 +1,7 @@
 //! The engine's invariants, over in-memory sinks. ARCHITECTURE.md lists them; each has a test here
 //! that can fail.
 
-mod memory;
+pub(super) mod memory;
 mod order;
 mod slowness;
 mod time;

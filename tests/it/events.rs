@@ -1,4 +1,4 @@
-//! Door A from outside: what SPEC calls the wire rules, and each of its four addresses.
+//! The events door from outside: what goes over the wire, and each of its four addresses.
 
 mod answers;
 mod broadcast;

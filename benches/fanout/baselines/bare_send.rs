@@ -1,5 +1,5 @@
-//! A loop of send(2) over the clients' sockets: what the kernel takes anyway, the floor under
-//! everybody's processor time per delivery. No threads, no queues, no care for slow clients.
+//! A loop of send(2) over the clients' sockets: what the kernel takes anyway, about the least
+//! that a delivery can cost. No threads, no queues, no care for slow clients.
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

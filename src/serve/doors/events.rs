@@ -1,4 +1,4 @@
-//! Door A: events for everyone and for one's own session, filtered by type (seed 004).
+//! The events door: events for everyone and for one's own session, filtered by type (seed 004).
 
 pub mod broadcast;
 pub mod poll;

@@ -157,7 +157,7 @@ pub(super) enum Next {
     /// It is silent, and may have another request later.
     Wait(Mode),
     /// Another protocol goes on with it.
-    Upgrade(Connection<Socket>, TakeOver),
+    Upgrade(Connection<Socket>, TakeOver, Ticket),
 }
 
 fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
@@ -182,7 +182,7 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
                 return refuse_stream(app, connection, &request, client, reason);
             }
             Ok(Answer::Upgrade(take_over)) => {
-                return Next::Upgrade(connection, take_over);
+                return Next::Upgrade(connection, take_over, ticket);
             }
             Ok(Answer::Stream(plan)) => {
                 let version = request.version;
@@ -323,4 +323,53 @@ fn for_now(reason: RefusedForNow) -> Problem {
         RefusedForNow::Draining => unavailable("the server is stopping"),
     };
     Problem { code: reason.as_str(), ..problem }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::thread;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::hub::{self, Hub};
+    use crate::publish::{self, Publisher};
+    use crate::serve::{self, Limits, listener};
+    use crate::shutdown::Shutdown;
+
+    /// A handler that goes on in a protocol of its own: it sends back what it is sent.
+    pub(in crate::serve) fn upgrade(_: &Call<'_>) -> Result<Answer, Problem> {
+        Ok(Answer::Upgrade(Box::new(|connection| {
+            let (mut socket, read_already) = connection.into_parts();
+            socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").unwrap();
+            socket.write_all(&read_already).unwrap();
+            let mut rest = Vec::new();
+            socket.read_to_end(&mut rest).unwrap();
+            socket.write_all(&rest).unwrap();
+        })))
+    }
+
+    #[test]
+    fn a_connection_is_handed_over_whole_to_another_protocol() {
+        let (clock, limits) = (Arc::new(SystemClock), publish::Limits::default());
+        let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
+        let publisher = Publisher::new(hub.clone(), &limits);
+        let app = App::new(hub, publisher, Limits::default(), limits, clock).unwrap();
+        let listener = listener::bind(([127, 0, 0, 1], 0).into(), 16).unwrap();
+        let (address, shutdown) = (listener.local_addr().unwrap(), Shutdown::new());
+        let stop = shutdown.clone();
+        let server = thread::spawn(move || serve::run(&listener, &Arc::new(app), &stop).unwrap());
+
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"GET /upgrade HTTP/1.1\r\nHost: t\r\n\r\nfirst words,").unwrap();
+        client.write_all(b" last words").unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nfirst words, last words"), "{answer}");
+        shutdown.trigger();
+        server.join().unwrap();
+    }
 }

@@ -58,6 +58,9 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/sse-test", Body::Unread, pages::sse_test),
     (Method::GET, "/static/{}", Body::Unread, pages::asset),
     (Method::GET, "/static/{}/{}", Body::Unread, pages::asset),
+    // No door hands connections over yet; this one shows that it can be done.
+    #[cfg(test)]
+    (Method::GET, "/upgrade", Body::Unread, super::conversation::tests::upgrade),
 ];
 
 /// What a request is for.

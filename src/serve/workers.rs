@@ -131,7 +131,10 @@ impl Shared {
             match conversation::hold(app, &socket, mode) {
                 Next::End => {}
                 Next::Wait(mode) => app.reception.wait(app, socket, mode, app.limits.keep_alive),
-                Next::Upgrade(connection, take_over) => take_over(connection),
+                Next::Upgrade(connection, take_over, ticket) => {
+                    take_over(connection);
+                    drop(ticket);
+                }
             }
         }
     }

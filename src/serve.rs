@@ -141,7 +141,9 @@ impl App {
 
     /// The same when all of them are sent away at once: spread over the time a stop may take.
     fn spread_retry(&self) -> Duration {
-        self.limits.retry + self.limits.stop_timeout.mul_f64(fastrand::f64())
+        let spread =
+            if self.limits.stop_timeout.is_zero() { SPREAD } else { self.limits.stop_timeout };
+        self.limits.retry + spread.mul_f64(fastrand::f64())
     }
 }
 
@@ -155,16 +157,24 @@ pub fn run(listener: &TcpListener, app: &Arc<App>, shutdown: &Shutdown) -> io::R
     Ok(())
 }
 
+/// Over how long clients return when a stop may take for ever.
+const SPREAD: Duration = Duration::from_secs(10);
+
+/// What "for ever" is for a stop, in a sum with the present time.
+const FOR_EVER: Duration = Duration::from_secs(86_400);
+
 /// Ends everything that is open.
 fn stop(app: &App) {
     let open = app.admission.total();
-    let deadline = Instant::now() + app.limits.stop_timeout;
+    let limit = app.limits.stop_timeout;
+    let limit = if limit.is_zero() { FOR_EVER } else { limit };
+    let deadline = Instant::now() + limit;
     app.draining.store(true, Ordering::Release);
     app.reception.close();
     app.admission.stop_reading();
     // While there are streams to hear of it.
     if let Some(summarizer) = &app.summarizer
-        && !summarizer.stop(app.limits.stop_timeout / 2)
+        && !summarizer.stop(limit / 2)
     {
         log::warn!("the summarizer did not end in time");
     }

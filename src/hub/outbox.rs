@@ -137,15 +137,15 @@ impl Outbox {
     }
 
     /// Ends the stream; the first reason stands. Wakes the writer, and frees it from a stuck write
-    /// unless the end is a planned one.
+    /// unless the end is a planned one. What is ending as planned can still be cut: it may be stuck
+    /// on its way.
     pub fn end(&self, reason: EndReason) {
         let first =
             self.ended.compare_exchange(OPEN, reason as u8, Ordering::AcqRel, Ordering::Acquire);
-        if first.is_err() {
-            return;
-        }
         if !reason.is_planned() {
             self.sink.close();
+        } else if first.is_err() {
+            return;
         }
         self.bell.ring();
     }

@@ -214,10 +214,16 @@ impl Writer {
         self.totals.note_delivered(events as u64, bytes as u64);
     }
 
-    /// Ends the stream; returns the reason that stands, which may be an earlier one.
+    /// Cuts the stream; returns why, which may be an earlier cut. Never a planned end: part of an
+    /// event may be with the client, and a goodbye would become part of it.
     fn fail(&self, reason: EndReason) -> EndReason {
         self.stream.end(reason);
-        self.stream.end_reason().unwrap_or(reason)
+        self.stream.end_reason().filter(|standing| !standing.is_planned()).unwrap_or(reason)
+    }
+
+    /// Closes the connection, after the last words.
+    pub fn close(&mut self) {
+        self.stream.outbox.sink.close();
     }
 }
 

@@ -8,9 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 
 use super::admission::{AddressClaim, Full, Place};
-use super::http::{
-    Connection, Limits as HttpLimits, Persistence, Request, RequestError, Response, Version,
-};
+use super::http::{Connection, Limits as HttpLimits, Persistence, Request, RequestError, Response};
 use super::problem::Problem;
 use super::routes::Call;
 use super::socket::{Prospect, Socket};
@@ -185,9 +183,13 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
                 return Next::Upgrade(connection, take_over, ticket);
             }
             Ok(Answer::Stream(plan)) => {
-                let version = request.version;
-                return match start_stream(app, socket, version, *plan, ticket) {
-                    Ok(()) => Next::End,
+                return match ReadyStream::join(app, socket, request.version, *plan) {
+                    Ok(ready) => {
+                        ticket.place.end_conversation();
+                        app.stream_threads.start(app, ready, ticket);
+                        Next::End
+                    }
+                    // The connection keeps its place until its client was told.
                     Err(reason) => refuse_stream(app, connection, &request, client, reason),
                 };
             }
@@ -202,20 +204,6 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
             return Next::End;
         }
     }
-}
-
-/// Makes the connection a stream.
-fn start_stream(
-    app: &Arc<App>,
-    socket: &Socket,
-    version: Version,
-    plan: StreamPlan,
-    ticket: Ticket,
-) -> Result<(), RefusedForNow> {
-    let ready = ReadyStream::join(app, socket, version, plan)?;
-    ticket.place.end_conversation();
-    app.stream_threads.start(app, ready, ticket);
-    Ok(())
 }
 
 fn answer(

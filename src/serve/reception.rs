@@ -188,6 +188,9 @@ fn admit(app: &Arc<App>, workers: &mut Workers, socket: TcpStream, peer: SocketA
             None => return listener::turn_away(&socket),
         },
     };
+    // Elsewhere an accepted socket has inherited this from the listener.
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket.set_nonblocking(false);
     let socket = Socket::from(socket);
     // Each event is one write and should leave at once.
     let _ = socket.tcp().set_nodelay(true);

@@ -101,6 +101,8 @@ impl ReadyStream {
         if reason.is_planned() {
             say_goodbye(app, &mut self.joined, reason);
         }
+        // Here, because the hub's dispatcher may hold the socket for a moment longer.
+        self.joined.writer.close();
         log_closed(app, &self.joined, reason);
     }
 

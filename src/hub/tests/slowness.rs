@@ -73,6 +73,39 @@ fn a_client_that_takes_nothing_for_the_write_deadline_is_stuck() {
 }
 
 #[test]
+fn a_planned_end_that_gets_stuck_is_cut_and_leaves_no_room_for_a_goodbye() {
+    let hub = hub(Limits { write_deadline: Duration::from_millis(1), ..Limits::default() });
+    let sink = Memory::with_room(10);
+    let joined = hub.join(profile(&[Topic::events()], &[], Resume::FromNow), sink.clone()).unwrap();
+    let stream = joined.writer.stream().clone();
+    events_of(&hub, 1);
+    while stream.queue_size() == 0 {
+        std::thread::yield_now();
+    }
+    // A part of the event is written; the rest never will be.
+    stream.end(EndReason::Lifetime);
+    assert_eq!(serve(joined).join().unwrap(), EndReason::Stuck);
+    assert!(sink.is_closed());
+    assert_eq!(stream.end_reason(), Some(EndReason::Lifetime), "that is why it began to end");
+}
+
+#[test]
+fn what_ends_as_planned_can_still_be_cut() {
+    let hub = hub(Limits { write_deadline: Duration::ZERO, ..Limits::default() });
+    let sink = Memory::with_room(0);
+    let thread =
+        serve(hub.join(profile(&[Topic::events()], &[], Resume::FromNow), sink.clone()).unwrap());
+    events_of(&hub, 1);
+    while hub.streams_after(None)[0].queue_size() == 0 {
+        std::thread::yield_now();
+    }
+    hub.end_all(EndReason::Shutdown);
+    hub.cut_all(EndReason::Stuck);
+    assert!(!thread.join().unwrap().is_planned());
+    assert!(sink.is_closed());
+}
+
+#[test]
 fn publishers_are_held_back_when_the_dispatcher_is_behind() {
     let limits =
         Limits { shards: 1, inbox_events: 4, publish_wait: Duration::ZERO, ..Limits::default() };

@@ -14,7 +14,7 @@ use super::http::{Response, Version};
 use super::socket::Socket;
 use super::time::iso;
 use crate::event::EventId;
-use crate::event::dialect::{Block, Dialect, Envelope};
+use crate::event::dialect::{Block, Dialect, Envelope, Frame};
 use crate::event::topic::Identifier;
 use crate::hub::{EndReason, Gap, Joined, Profile, Refused, Resume};
 
@@ -187,51 +187,52 @@ pub(super) fn gap_data(gap: &Gap, last_event_id: Option<&str>) -> String {
     json!({"from": from, "to": gap.to, "reason": gap.reason}).to_string()
 }
 
-/// The last words of a stream that ends as planned.
+/// Ends a stream as planned: tells the client why, if the server stops, and that this is the end.
 fn say_goodbye(app: &App, joined: &mut Joined, reason: EndReason) {
-    let stream = joined.writer.stream().clone();
+    let Profile { dialect, envelope, .. } = joined.writer.stream().profile;
     let mut bytes = Vec::new();
     if reason == EndReason::Shutdown {
-        let retry = app.spread_retry();
-        let data = json!({
-            "type": "reconnect",
-            "reason": reason.as_str(),
-            "message": "The server is stopping. The connection will be back shortly.",
-            "retry_ms": retry.as_millis() as u64,
-            "timestamp": iso(app.clock.unix_ms()),
-        });
-        let block = Block { id: None, retry: Some(retry), name: "system", data: &data.to_string() };
-        bytes.extend_from_slice(
-            stream.profile.dialect.encode_block(&block).bytes(stream.profile.envelope),
-        );
+        let message = "The server is stopping. The connection will be back shortly.";
+        let notice = notice(app, dialect, "reconnect", reason.as_str(), message);
+        bytes.extend_from_slice(notice.bytes(envelope));
     }
-    if stream.profile.envelope == Envelope::Sized {
-        bytes.extend_from_slice(LAST_CHUNK);
-    }
+    bytes.extend_from_slice(end(envelope));
     // A client that is gone by now needs no goodbye.
     let _ = joined.writer.write(&bytes, 0);
 }
 
-const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// All that is sent for a stream that is refused in a way after which a browser comes back by itself: every status but 200 would
-/// end its EventSource for good.
+/// All that is sent for a stream that is refused in a way after which a browser comes back by
+/// itself: every status but 200 would end its EventSource for good.
 pub(super) fn refusal(app: &App, version: Version, reason: RefusedForNow) -> Vec<u8> {
+    let message = "The stream cannot be had right now.";
+    let notice = notice(app, Dialect::Events, "refused", reason.as_str(), message);
+    let head = response(HeaderMap::new()).stream_head(version, app.clock.unix_ms());
+    let (mut bytes, envelope) = head;
+    bytes.extend_from_slice(notice.bytes(envelope));
+    bytes.extend_from_slice(end(envelope));
+    bytes
+}
+
+/// A `system` event that sends the client away, and says when to come back.
+fn notice(app: &App, dialect: Dialect, kind: &str, reason: &str, message: &str) -> Frame {
     let retry = app.spread_retry();
     let data = json!({
-        "type": "refused",
-        "reason": reason.as_str(),
-        "message": "The stream cannot be had right now.",
+        "type": kind,
+        "reason": reason,
+        "message": message,
         "retry_ms": retry.as_millis() as u64,
         "timestamp": iso(app.clock.unix_ms()),
     });
-    let block = Block { id: None, retry: Some(retry), name: "system", data: &data.to_string() };
-    let (mut bytes, _) = response(HeaderMap::new()).stream_head(version, app.clock.unix_ms());
-    bytes.extend_from_slice(Dialect::Events.encode_block(&block).bytes(envelope(version)));
-    if version != Version::Http10 {
-        bytes.extend_from_slice(LAST_CHUNK);
+    let data = data.to_string();
+    dialect.encode_block(&Block { id: None, retry: Some(retry), name: "system", data: &data })
+}
+
+/// What a transport that delimits by size takes for the end.
+fn end(envelope: Envelope) -> &'static [u8] {
+    match envelope {
+        Envelope::Bare => b"",
+        Envelope::Sized => b"0\r\n\r\n",
     }
-    bytes
 }
 
 fn log_opened(joined: &Joined) {

@@ -18,6 +18,7 @@ pub mod topic;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub struct Event {
     pub time_ms: u64,
     /// What the publisher said.
     pub body: NewEvent,
+    /// Whether it is on disk. Set by the journal.
+    stored: AtomicBool,
     /// The encoded forms, each made when the first stream of its dialect needs it.
     frames: [OnceLock<Frame>; Dialect::COUNT],
 }
@@ -42,7 +45,18 @@ pub struct Event {
 impl Event {
     /// Gives `body` its place in the order.
     pub fn new(id: EventId, time_ms: u64, body: NewEvent) -> Self {
-        Self { id, time_ms, body, frames: std::array::from_fn(|_| OnceLock::new()) }
+        let stored = AtomicBool::new(false);
+        Self { id, time_ms, body, stored, frames: std::array::from_fn(|_| OnceLock::new()) }
+    }
+
+    /// Notes that the event is on disk.
+    pub fn note_stored(&self) {
+        self.stored.store(true, Ordering::Release);
+    }
+
+    /// Whether the event is on disk.
+    pub fn is_stored(&self) -> bool {
+        self.stored.load(Ordering::Acquire)
     }
 
     /// The event's bytes in `dialect`, encoded on first use and shared by all streams from then on.
@@ -72,10 +86,23 @@ pub struct NewEvent {
     pub key: Option<EventKey>,
     /// The last word about its subject: never conflated away.
     pub terminal: bool,
+    /// Goes to the journal, if there is one.
+    pub durable: bool,
+    /// By what its publisher will name it when it tries again.
+    pub request: Option<Box<RequestKey>>,
+}
+
+/// A publisher's own name for a request, so that a second try is not a second event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    /// What the publisher calls it.
+    pub key: String,
+    /// SHA-256 of what it asked for: the same key for something else is a mistake.
+    pub digest: [u8; 32],
 }
 
 impl NewEvent {
-    /// An event without a key that is not terminal.
+    /// An event without a key that is neither terminal nor durable.
     ///
     /// ```
     /// use tidings::event::{EventData, EventName, NewEvent, topic::Topic};
@@ -86,7 +113,16 @@ impl NewEvent {
     /// # Ok::<(), tidings::event::InvalidEvent>(())
     /// ```
     pub fn new(target: Topic, name: EventName, data: EventData) -> Self {
-        Self { target, name, data, matched_as: None, key: None, terminal: false }
+        Self {
+            target,
+            name,
+            data,
+            matched_as: None,
+            key: None,
+            terminal: false,
+            durable: false,
+            request: None,
+        }
     }
 
     /// The type that subscriptions are matched against.
@@ -251,6 +287,11 @@ impl EventKey {
     /// A key; any text will do, it never leaves the process.
     pub fn new(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -13,6 +13,7 @@ mod batch;
 mod bell;
 mod history;
 mod horizon;
+mod journal;
 mod outbox;
 mod reaper;
 mod registry;
@@ -34,6 +35,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 pub use self::history::{Gap, GapReason, Replay};
+pub use self::journal::{Gone, Journal, Past, Remains};
 pub use self::outbox::Sink;
 pub use self::snapshot::{Counts, HistorySnapshot, Rates, Snapshot};
 pub use self::stream::{EndReason, Profile, Resume, State, Stream};

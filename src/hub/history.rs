@@ -68,14 +68,15 @@ pub struct Gap {
 }
 
 /// Why events are not to be had any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GapReason {
-    /// They were older than the history keeps them.
+    /// They were older than they are kept.
     Expired,
-    /// More came than the history holds.
+    /// More came than is kept.
     Overflow,
     /// The server was restarted since.
+    #[default]
     Restart,
 }
 

@@ -1,0 +1,98 @@
+//! What outlives the process: the hub's side of it.
+//!
+//! The hub knows no disk. A [`Journal`] takes the events that are to be kept, in their order, and
+//! gives back what the history has let go. When a hub starts, it is told the [`Past`]; when it
+//! stops, it leaves its [`Remains`]. Together they decide what a client that comes back is told:
+//! what is kept is replayed, and a gap is announced only where something may really be missing.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use super::history::GapReason;
+use crate::event::subscription::Subscription;
+use crate::event::topic::Topic;
+use crate::event::{Event, EventId, EventName};
+
+/// Keeps events beyond the life of this process.
+pub trait Journal: Send + Sync + fmt::Debug {
+    /// Whether one more event is welcome; publishers are held back until it is.
+    fn has_room(&self) -> bool;
+
+    /// Takes the next event that is to be kept. Called in the order of the ids, under the lock that
+    /// publishers wait for: it must not wait.
+    fn append(&self, event: &Arc<Event>);
+
+    /// No id may be later than this millisecond: the journal remembers that ids up to there may have
+    /// been given, so that none is given twice, whatever the clock shows after a crash.
+    fn latest_ms(&self) -> u64;
+
+    /// The kept events after one id up to another (that one included) that match, the oldest first;
+    /// at most `limit`.
+    fn read(
+        &self,
+        after: EventId,
+        up_to: EventId,
+        subscription: &Subscription,
+        limit: usize,
+    ) -> io::Result<Vec<Arc<Event>>>;
+}
+
+/// What a hub is told of the time before it.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// Every id that was given before is at most this one.
+    pub last: EventId,
+    /// Of what was up to this id nothing is known, not even whether there was anything.
+    pub unknown_up_to: EventId,
+    /// Why not.
+    pub unknown_because: GapReason,
+    /// The newest kept events, the oldest first: they fill the history.
+    pub recent: Vec<Arc<Event>>,
+    /// What was kept and is not among `recent` has an id up to this one.
+    pub recent_after: EventId,
+    /// The newest event of each topic and type that is gone for good.
+    pub gone: Vec<Gone>,
+    /// Types of which events up to this id may have been lost in a crash: those that were published
+    /// without waiting for the disk.
+    pub lost: Vec<(EventName, EventId)>,
+}
+
+impl Past {
+    /// Nothing is known of the time up to `started`.
+    pub fn unknown(started: EventId) -> Self {
+        Self {
+            last: started,
+            unknown_up_to: started,
+            unknown_because: GapReason::Restart,
+            recent_after: started,
+            ..Self::default()
+        }
+    }
+}
+
+/// The newest event of a topic and type that is gone for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Whom it was for.
+    pub topic: Topic,
+    /// The type that subscriptions were matched against.
+    pub name: EventName,
+    /// Its place in the order.
+    pub id: EventId,
+    /// Why it is gone.
+    pub reason: GapReason,
+}
+
+/// What a hub leaves that stops in order, so that its successor need not guess.
+#[derive(Debug, Default)]
+pub struct Remains {
+    /// The newest id that was given.
+    pub last: EventId,
+    /// Events of the history that are not on disk, the oldest first.
+    pub unstored: Vec<Arc<Event>>,
+    /// What was gone for good already.
+    pub gone: Vec<Gone>,
+    /// What is gone and not listed has an id up to this one.
+    pub gone_up_to: Option<(EventId, GapReason)>,
+}

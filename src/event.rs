@@ -184,6 +184,15 @@ impl EventId {
             Self { ms: self.ms + 1, n: 0 }
         }
     }
+
+    /// The greatest id that is smaller than this one, which is not the smallest.
+    #[must_use]
+    pub fn just_before(self) -> Self {
+        match self.n.checked_sub(1) {
+            Some(n) => Self { ms: self.ms, n },
+            None => Self { ms: self.ms.saturating_sub(1), n: u32::MAX },
+        }
+    }
 }
 
 impl fmt::Display for EventId {

@@ -11,12 +11,16 @@
 mod audience;
 mod batch;
 mod bell;
+mod gap;
 mod history;
 mod horizon;
+mod joined;
 mod journal;
+mod limits;
 mod outbox;
 mod reaper;
 mod registry;
+mod replay;
 mod sequencer;
 mod shard;
 mod snapshot;
@@ -29,14 +33,16 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-pub use self::history::{Gap, GapReason, Replay};
+pub use self::gap::{Gap, GapReason};
+pub use self::joined::Joined;
 pub use self::journal::{Gone, Journal, Past, Remains};
+pub use self::limits::{Limits, MAX_SHARDS};
 pub use self::outbox::Sink;
+pub use self::replay::Replay;
 pub use self::snapshot::{Counts, HistorySnapshot, Rates, Snapshot};
 pub use self::stream::{EndReason, Profile, Resume, State, Stream};
 
@@ -49,74 +55,23 @@ use self::shard::{Inbox, Shard};
 use self::snapshot::Totals;
 use self::stream::Seat;
 use crate::clock::Clock;
-use crate::event::{EventId, NewEvent};
+use crate::event::{Event, EventId, NewEvent};
 use crate::readiness::Readiness;
 
-/// The hub's limits; `0` (or a zero duration) means off unless said otherwise.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Dispatcher threads, each with its share of the streams; 1 to 64.
-    pub shards: usize,
-    /// Up to so many streams one dispatcher serves them all: a second one would only take turns with
-    /// it on the processors. `0`: they are spread from the first.
-    pub lone_shard_streams: usize,
-    /// Events that may wait for one dispatcher before publishers are held back.
-    pub inbox_events: usize,
-    /// Bytes that may wait for one dispatcher before publishers are held back.
-    pub inbox_bytes: usize,
-    /// How long a publisher is held back before it is told to come again; zero: not at all.
-    pub publish_wait: Duration,
-    /// Events that may wait for one slow stream.
-    pub outbox_events: usize,
-    /// Bytes that may wait for one slow stream.
-    pub outbox_bytes: usize,
-    /// How long an event stays in the history; zero: nothing is kept.
-    pub history_age: Duration,
-    /// How many events the history holds.
-    pub history_events: usize,
-    /// How many bytes the history holds.
-    pub history_bytes: usize,
-    /// The pause after which a stream that sent nothing sends a heartbeat.
-    pub heartbeat: Duration,
-    /// How long a stream may take nothing, not even a heartbeat, before it is ended.
-    pub idle: Duration,
-    /// How long a stream may live; each ends up to a tenth earlier, by chance.
-    pub lifetime: Duration,
-    /// How long one write to a stuck stream may make no progress.
-    pub write_deadline: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            shards: 2,
-            lone_shard_streams: 2_000,
-            inbox_events: 1_024,
-            inbox_bytes: 64 << 20,
-            publish_wait: Duration::from_secs(1),
-            outbox_events: 4_096,
-            outbox_bytes: 4 << 20,
-            history_age: Duration::from_secs(300),
-            history_events: 100_000,
-            history_bytes: 64 << 20,
-            heartbeat: Duration::from_secs(30),
-            idle: Duration::from_secs(300),
-            lifetime: Duration::from_secs(3600),
-            write_deadline: Duration::from_secs(30),
-        }
-    }
-}
-
-/// The most dispatchers there can be: an event's reach is a set of 64 bits.
-pub const MAX_SHARDS: usize = 64;
-
 /// What a publisher is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Receipt {
-    /// The event's place in the order.
-    pub id: EventId,
+    /// The event, with its place in the order.
+    pub event: Arc<Event>,
     /// How many open streams it is for.
     pub matched: usize,
+}
+
+impl Receipt {
+    /// The event's place in the order.
+    pub fn id(&self) -> EventId {
+        self.event.id
+    }
 }
 
 /// Why an event or a stream was not taken.
@@ -153,26 +108,27 @@ struct Shared {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// A stream that has joined. Dropping it makes the stream leave.
-#[derive(Debug)]
-pub struct Joined {
-    /// Serves the stream.
-    pub writer: Writer,
-    /// What the client is owed from before.
-    pub replay: Replay,
-    /// The newest event at the moment of joining: what the client has after the replay.
-    pub after: EventId,
-    hub: Arc<Shared>,
-}
-
 impl Hub {
-    /// Starts a hub: its dispatchers and its reaper.
+    /// Starts a hub that remembers nothing from before and leaves nothing behind.
     pub fn start(limits: Limits, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let started = EventId { ms: clock.unix_ms(), n: 0 };
+        Self::start_after(Past::unknown(started), None, limits, clock)
+    }
+
+    /// Starts a hub, its dispatchers and its reaper, that goes on after `past` and gives the
+    /// journal what is to be kept.
+    pub fn start_after(
+        past: Past,
+        journal: Option<Arc<dyn Journal>>,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
         let totals = Arc::new(Totals::default());
         let shards = limits.shards.clamp(1, MAX_SHARDS);
         let (inboxes, messages): (Vec<_>, Vec<_>) =
             (0..shards).map(|_| Inbox::new(&limits)).unzip();
-        let sequencer = Arc::new(Sequencer::new(&limits, clock.clone(), inboxes.clone()));
+        let sequencer = Sequencer::new(&limits, clock.clone(), inboxes.clone(), past, journal);
+        let sequencer = Arc::new(sequencer);
         let mut threads = Vec::new();
         for (number, (inbox, messages)) in inboxes.into_iter().zip(messages).enumerate() {
             let shard = Shard::new(inbox, messages, clock.clone(), totals.clone());
@@ -222,9 +178,15 @@ impl Hub {
         // Known before it is watched: the kernel reports a hang-up only once.
         hub.streams.lock().by_number.insert(stream.number, stream.clone());
         let place = hub.admit(&stream).inspect_err(|_| hub.forget(&stream))?;
-        hub.note_joined(&stream, &place.replay);
-        let writer = Writer::new(stream, queue, hub);
-        Ok(Joined { writer, replay: place.replay, after: place.after, hub: hub.clone() })
+        let mut joined = Joined {
+            writer: Writer::new(stream.clone(), queue, hub),
+            replay: place.replay(),
+            after: place.after,
+            hub: hub.clone(),
+        };
+        joined.replay.prepare(&hub.sequencer, &stream.profile.subscription);
+        hub.note_joined(&stream, &joined.replay);
+        Ok(joined)
     }
 
     /// The open streams, in the order of joining, after the one with this number.
@@ -271,6 +233,11 @@ impl Hub {
         for stream in self.streams_after(None) {
             stream.end(reason);
         }
+    }
+
+    /// What the hub leaves to its successor. After [`Self::stop`] it is final.
+    pub fn remains(&self) -> Remains {
+        self.0.sequencer.remains()
     }
 
     /// Takes nothing more, delivers what was taken, and joins the hub's threads.
@@ -372,12 +339,6 @@ impl Drop for Shared {
         self.stopped.store(true, Ordering::Release);
         self.sequencer.stop();
         self.readiness.wake();
-    }
-}
-
-impl Drop for Joined {
-    fn drop(&mut self) {
-        self.hub.leave(self.writer.stream());
     }
 }
 

@@ -1,17 +1,18 @@
-//! Recent events, and what to replay to a client that comes back.
+//! Recent events, and what a client that comes back is owed of them.
 //!
 //! A ring bounded by age, count and bytes, with an index per topic, so that a resume costs what it
-//! replays and not what is stored. What was evicted is remembered by [`horizon`](super::horizon), so
-//! that a gap is reported only to those who may really miss something.
+//! replays and not what is stored. What the ring lets go may still be in the [`journal`](super::journal);
+//! what is gone for good is remembered by [`horizon`](super::horizon), so that a gap is reported only to
+//! those who may really miss something.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use super::Limits;
-use super::horizon::Horizons;
+use super::gap::{Gap, GapReason};
+use super::horizon::{Horizon, Horizons};
+use super::journal::{Past, Remains};
 use super::stream::Resume;
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
@@ -21,8 +22,6 @@ use crate::event::{Event, EventId};
 #[derive(Debug)]
 pub(super) struct History {
     limits: Bounds,
-    /// Every id up to this one was given before this process started.
-    started: EventId,
     last: EventId,
     events: VecDeque<Kept>,
     /// The index of `events[0]`, counted from the first event ever stored.
@@ -30,7 +29,10 @@ pub(super) struct History {
     bytes: usize,
     /// The indexes of each topic's events.
     by_topic: HashMap<Topic, VecDeque<u64>>,
-    evicted: Horizons,
+    /// What is not here has an id up to this one.
+    begins_after: EventId,
+    /// What is nowhere.
+    gone: Horizons,
 }
 
 #[derive(Debug)]
@@ -47,57 +49,54 @@ struct Bounds {
     bytes: usize,
 }
 
-/// What a client that comes back is given before anything new.
-#[derive(Debug, Default)]
-pub struct Replay {
+/// What a client that comes back is owed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Owed {
     /// What cannot be given any more.
     pub gap: Option<Gap>,
-    /// The events after that, in their order.
+    /// It is owed everything else after this.
+    pub after: EventId,
+}
+
+/// A piece of what a client is owed.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// Everything that matches up to `complete_to`, in its order.
     pub events: Vec<Arc<Event>>,
+    /// Where the next piece begins.
+    pub complete_to: EventId,
 }
 
-/// A stretch of the order in which a client may have missed events it asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// The client has everything up to here; `None` if what it named was never an id of ours.
-    pub from: Option<EventId>,
-    /// From here on the stream is complete again.
-    pub to: EventId,
-    /// Why the events in between are not to be had.
-    pub reason: GapReason,
-}
+/// How many events of its topics one piece of a replay looks at: what a publisher may have to wait for.
+const PAGE_EVENTS: usize = 1_024;
 
-/// Why events are not to be had any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum GapReason {
-    /// They were older than they are kept.
-    Expired,
-    /// More came than is kept.
-    Overflow,
-    /// The server was restarted since.
-    #[default]
-    Restart,
-}
+/// A topic's share of that is not smaller, however many topics there are.
+const PAGE_EVENTS_OF_TOPIC: usize = 16;
 
 impl History {
-    /// An empty history for a server whose ids all follow `started`.
-    pub fn new(limits: &Limits, started: EventId) -> Self {
+    /// A history that goes on after `past`. `unix_ms` is the wall clock's time at `now`.
+    pub fn new(limits: &Limits, past: Past, now: Instant, unix_ms: u64) -> Self {
         let bounds = Bounds {
             age: limits.history_age,
             events: limits.history_events,
             bytes: limits.history_bytes,
         };
-        Self {
+        let mut history = Self {
             limits: bounds,
-            started,
-            last: started,
+            last: past.last,
             events: VecDeque::new(),
             first_index: 0,
             bytes: 0,
             by_topic: HashMap::new(),
-            evicted: Horizons::default(),
+            begins_after: past.recent_after,
+            gone: Horizons::new(&past),
+        };
+        for event in past.recent {
+            let age = Duration::from_millis(unix_ms.saturating_sub(event.time_ms));
+            history.append(event, now.checked_sub(age).unwrap_or(now));
         }
+        history.trim(now);
+        history
     }
 
     /// The newest id there is.
@@ -118,13 +117,26 @@ impl History {
         self.bytes
     }
 
+    /// What is not here has an id up to this one.
+    pub fn begins_after(&self) -> EventId {
+        self.begins_after
+    }
+
     /// Keeps the next event, whose id is greater than every one before.
     pub fn push(&mut self, event: Arc<Event>, now: Instant) {
-        let index = self.first_index + self.events.len() as u64;
         self.last = event.id;
+        self.append(event, now);
+        self.trim(now);
+    }
+
+    fn append(&mut self, event: Arc<Event>, since: Instant) {
+        let index = self.first_index + self.events.len() as u64;
         self.bytes += event.weight();
         self.by_topic.entry(event.body.target.clone()).or_default().push_back(index);
-        self.events.push_back(Kept { event, since: now });
+        self.events.push_back(Kept { event, since });
+    }
+
+    fn trim(&mut self, now: Instant) {
         self.expire(now);
         while self.is_over_full() {
             self.evict(GapReason::Overflow);
@@ -149,6 +161,7 @@ impl History {
         let Some(Kept { event, .. }) = self.events.pop_front() else { return };
         self.first_index += 1;
         self.bytes -= event.weight();
+        self.begins_after = event.id;
         let topic = &event.body.target;
         if let Some(indexes) = self.by_topic.get_mut(topic) {
             indexes.pop_front();
@@ -158,53 +171,81 @@ impl History {
                 indexes.shrink_to_fit();
             }
         }
-        self.evicted.note(&event, reason);
-    }
-
-    /// What a client that left off at `resume` is owed.
-    pub fn replay(&self, resume: &Resume, subscription: &Subscription) -> Replay {
-        let gap = match resume {
-            Resume::FromNow => return Replay::default(),
-            Resume::After(id) => self.gap_after(*id, subscription),
-            Resume::Unknown => Some(self.gap_since_start(None, subscription)),
-        };
-        let complete_after = match (gap, resume) {
-            (Some(gap), _) => gap.to,
-            (None, Resume::After(id)) => *id,
-            (None, _) => self.last,
-        };
-        Replay { gap, events: self.events_after(complete_after, subscription) }
-    }
-
-    fn gap_after(&self, id: EventId, subscription: &Subscription) -> Option<Gap> {
-        // An id of the future was given by an earlier process whose clock was ahead of ours.
-        if id < self.started || id > self.last {
-            return Some(self.gap_since_start(Some(id), subscription));
+        if !event.is_stored() {
+            self.gone.note(&event, reason);
         }
-        let horizon = self.evicted.of(subscription).filter(|horizon| horizon.id > id)?;
-        Some(Gap { from: Some(id), to: horizon.id, reason: horizon.reason })
     }
 
-    fn gap_since_start(&self, from: Option<EventId>, subscription: &Subscription) -> Gap {
-        let evicted = self.evicted.of(subscription).map_or(self.started, |horizon| horizon.id);
-        Gap { from, to: evicted.max(self.started), reason: GapReason::Restart }
+    /// What a client that left off at `resume` is owed. `begin` is where the journal begins, if there
+    /// is one, and why not earlier.
+    pub fn owed(
+        &self,
+        resume: &Resume,
+        subscription: &Subscription,
+        begin: Option<(EventId, GapReason)>,
+    ) -> Owed {
+        let left_off = match resume {
+            Resume::FromNow => return Owed { gap: None, after: self.last },
+            Resume::After(id) => Some(*id),
+            Resume::Unknown => None,
+        };
+        // An id of the future is nobody's: it was given by a server whose clock was ahead of ours.
+        let Some(id) = left_off.filter(|id| *id <= self.last) else {
+            let to = self.begins_after;
+            let gap = Gap { from: left_off, to, reason: GapReason::Restart };
+            return Owed { gap: Some(gap), after: to };
+        };
+        let gap = self.gone_after(id, subscription, begin);
+        let gap = gap.map(|Horizon { id: to, reason }| Gap { from: Some(id), to, reason });
+        Owed { gap, after: id }
     }
 
-    fn events_after(&self, id: EventId, subscription: &Subscription) -> Vec<Arc<Event>> {
+    /// The newest thing after `id` that is or may be gone for good.
+    pub fn gone_after(
+        &self,
+        id: EventId,
+        subscription: &Subscription,
+        begin: Option<(EventId, GapReason)>,
+    ) -> Option<Horizon> {
+        let begin = begin.map(|(id, reason)| Horizon { id, reason });
+        let gone = self.gone.of(subscription).into_iter().chain(begin);
+        gone.max_by_key(|horizon| horizon.id).filter(|horizon| horizon.id > id)
+    }
+
+    /// The next piece of what is kept after one id up to another, and matches. It costs what it looks
+    /// at, which is bounded; so it may bring nothing and yet not be the last.
+    pub fn page(&self, after: EventId, up_to: EventId, subscription: &Subscription) -> Page {
+        let topics = subscription.topics();
+        let share = (PAGE_EVENTS / topics.len().max(1)).max(PAGE_EVENTS_OF_TOPIC);
+        let mut complete_to = up_to;
         let mut indexes = Vec::new();
-        for topic in subscription.topics() {
-            if let Some(of_topic) = self.by_topic.get(topic) {
-                let first = of_topic.partition_point(|&index| self.at(index).id <= id);
-                indexes.extend(of_topic.range(first..));
+        for of_topic in topics.iter().filter_map(|topic| self.by_topic.get(topic)) {
+            let first = of_topic.partition_point(|&index| self.at(index).id <= after);
+            indexes.extend(of_topic.range(first..).take(share));
+            if let Some(&next) = of_topic.get(first + share) {
+                complete_to = complete_to.min(EventId::just_before(self.at(next).id));
             }
         }
         indexes.sort_unstable();
+        let events = indexes.into_iter().map(|index| self.at(index));
+        let events = events.take_while(|event| event.id <= complete_to);
         let wanted = |event: &&Arc<Event>| subscription.names().allows(event.body.matched_name());
-        indexes.into_iter().map(|index| self.at(index)).filter(wanted).cloned().collect()
+        Page { events: events.filter(wanted).cloned().collect(), complete_to }
     }
 
     fn at(&self, index: u64) -> &Arc<Event> {
         &self.events[(index - self.first_index) as usize].event
+    }
+
+    /// What a successor needs to know that is not on disk.
+    pub fn remains(&self) -> Remains {
+        let events = self.events.iter().map(|kept| &kept.event);
+        Remains {
+            last: self.last,
+            unstored: events.filter(|event| !event.is_stored()).cloned().collect(),
+            gone: self.gone.listed(),
+            gone_up_to: self.gone.unlisted().map(|horizon| (horizon.id, horizon.reason)),
+        }
     }
 }
 
@@ -218,7 +259,7 @@ mod tests {
 
     fn history(events: usize) -> History {
         let limits = Limits { history_events: events, ..Limits::default() };
-        History::new(&limits, START)
+        History::new(&limits, Past::unknown(START), Instant::now(), 0)
     }
 
     fn id(ms: u64) -> EventId {
@@ -242,6 +283,20 @@ mod tests {
         Subscription::new(topics.iter().map(|name| session(name)), names)
     }
 
+    /// The gap and the times of the events that a client is given.
+    fn replay(history: &History, resume: &Resume, wants: &Subscription) -> (Option<Gap>, Vec<u64>) {
+        let owed = history.owed(resume, wants, None);
+        let mut at = owed.after;
+        let mut times = Vec::new();
+        while at < history.last() {
+            let page = history.page(at, history.last(), wants);
+            assert!(page.complete_to > at, "a page that leads nowhere");
+            times.extend(page.events.iter().map(|event| event.id.ms));
+            at = page.complete_to;
+        }
+        (owed.gap, times)
+    }
+
     fn check(
         history: &History,
         after: u64,
@@ -249,11 +304,11 @@ mod tests {
         expected: &[u64],
         gap: Option<(u64, GapReason)>,
     ) {
-        let replay = history.replay(&Resume::After(id(after)), &of(topics, NameFilter::All));
-        let times: Vec<u64> = replay.events.iter().map(|event| event.id.ms).collect();
+        let (gap_told, times) =
+            replay(history, &Resume::After(id(after)), &of(topics, NameFilter::All));
         assert_eq!(times, expected, "events after {after}");
         let expected = gap.map(|(to, reason)| Gap { from: Some(id(after)), to: id(to), reason });
-        assert_eq!(replay.gap, expected, "gap after {after}");
+        assert_eq!(gap_told, expected, "gap after {after}");
     }
 
     #[test]
@@ -274,9 +329,9 @@ mod tests {
         push(&mut history, 1001, "a", "e");
         check(&history, 999, &["a"], &[1001], Some((1000, GapReason::Restart)));
         check(&history, 5000, &["a"], &[1001], Some((1000, GapReason::Restart)));
-        let replay = history.replay(&Resume::Unknown, &of(&["a"], NameFilter::All));
-        assert_eq!(replay.gap, Some(Gap { from: None, to: START, reason: GapReason::Restart }));
-        assert_eq!(replay.events.len(), 1);
+        let (gap, times) = replay(&history, &Resume::Unknown, &of(&["a"], NameFilter::All));
+        assert_eq!(gap, Some(Gap { from: None, to: START, reason: GapReason::Restart }));
+        assert_eq!(times, [1001]);
     }
 
     #[test]
@@ -311,16 +366,15 @@ mod tests {
             push(&mut history, ms, "a", name);
         }
         let only_y = of(&["a"], NameFilter::only(["y".parse().unwrap()]));
-        let replay = history.replay(&Resume::After(id(1002)), &only_y);
-        assert_eq!((replay.gap, replay.events.len()), (None, 1));
-        let replay = history.replay(&Resume::After(id(1001)), &only_y);
-        assert_eq!(replay.gap.map(|gap| gap.to), Some(id(1002)));
+        assert_eq!(replay(&history, &Resume::After(id(1002)), &only_y), (None, vec![1004]));
+        let (gap, _) = replay(&history, &Resume::After(id(1001)), &only_y);
+        assert_eq!(gap.map(|gap| gap.to), Some(id(1002)));
     }
 
     #[test]
     fn a_full_history_by_bytes_lets_the_oldest_go() {
         let limits = Limits { history_bytes: 2_000, ..Limits::default() };
-        let mut history = History::new(&limits, START);
+        let mut history = History::new(&limits, Past::unknown(START), Instant::now(), 0);
         (0..100).for_each(|n| push(&mut history, 1001 + n, "a", "e"));
         assert!(history.bytes() <= 2_000 && history.len() > 2, "{} bytes", history.bytes());
     }

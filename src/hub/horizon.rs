@@ -1,4 +1,4 @@
-//! How far back the history is complete, for each topic and type.
+//! What is gone for good: the newest lost event of each topic and type.
 //!
 //! One horizon for all would tell a client that slept through an hour of other people's events that
 //! it missed something. So the last evicted event of each topic and type is remembered; the ones
@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::history::GapReason;
+use super::gap::GapReason;
+use super::journal::{Gone, Past};
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
 use crate::event::{Event, EventId, EventName};
@@ -26,23 +27,44 @@ pub(super) struct Horizon {
 pub(super) struct Horizons {
     by_topic: HashMap<Topic, HashMap<EventName, Horizon>>,
     count: usize,
-    /// Whatever is not listed may have been evicted up to here.
+    /// Whatever is not listed may be gone up to here.
     forgotten: Option<Horizon>,
+    /// Types of which a crash may have taken events of any topic.
+    crashed: HashMap<EventName, EventId>,
 }
 
 impl Horizons {
+    /// What was gone before this process began.
+    pub fn new(past: &Past) -> Self {
+        let unknown = Horizon { id: past.unknown_up_to, reason: past.unknown_because };
+        let mut horizons = Self {
+            forgotten: Some(unknown),
+            crashed: past.lost.iter().cloned().collect(),
+            ..Self::default()
+        };
+        for gone in &past.gone {
+            let horizon = Horizon { id: gone.id, reason: gone.reason };
+            horizons.put(&gone.topic, &gone.name, horizon);
+        }
+        horizons
+    }
+
     /// Notes that an event is gone. Events go in the order of their ids.
     pub fn note(&mut self, event: &Event, reason: GapReason) {
         let horizon = Horizon { id: event.id, reason };
-        if !self.by_topic.contains_key(&event.body.target) {
-            self.by_topic.insert(event.body.target.clone(), HashMap::with_capacity(1));
+        self.put(&event.body.target, event.body.matched_name(), horizon);
+    }
+
+    fn put(&mut self, topic: &Topic, name: &EventName, horizon: Horizon) {
+        if !self.by_topic.contains_key(topic) {
+            self.by_topic.insert(topic.clone(), HashMap::with_capacity(1));
         }
-        if let Some(by_name) = self.by_topic.get_mut(&event.body.target) {
-            if let Some(known) = by_name.get_mut(event.body.matched_name()) {
+        if let Some(by_name) = self.by_topic.get_mut(topic) {
+            if let Some(known) = by_name.get_mut(name) {
                 *known = horizon;
                 return;
             }
-            by_name.insert(event.body.matched_name().clone(), horizon);
+            by_name.insert(name.clone(), horizon);
             self.count += 1;
         }
         if self.count > REMEMBERED * 2 {
@@ -55,7 +77,27 @@ impl Horizons {
         let topics = subscription.topics().iter().filter_map(|topic| self.by_topic.get(topic));
         let listed = topics.flatten().filter(|(name, _)| subscription.names().allows(name));
         let listed = listed.map(|(_, horizon)| *horizon);
-        listed.chain(self.forgotten).max_by_key(|horizon| horizon.id)
+        let crashed = self.crashed.iter().filter(|(name, _)| subscription.names().allows(name));
+        let crashed = crashed.map(|(_, id)| Horizon { id: *id, reason: GapReason::Restart });
+        listed.chain(crashed).chain(self.forgotten).max_by_key(|horizon| horizon.id)
+    }
+
+    /// Every horizon that is known by topic and type.
+    pub fn listed(&self) -> Vec<Gone> {
+        let listed = self.by_topic.iter().flat_map(|(topic, by_name)| {
+            by_name.iter().map(|(name, horizon)| Gone {
+                topic: topic.clone(),
+                name: name.clone(),
+                id: horizon.id,
+                reason: horizon.reason,
+            })
+        });
+        listed.collect()
+    }
+
+    /// Up to where everything else may be gone.
+    pub fn unlisted(&self) -> Option<Horizon> {
+        self.forgotten
     }
 
     /// Halves the list: rarely, so that each eviction pays little for it.

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use super::history::GapReason;
+use super::gap::GapReason;
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
 use crate::event::{Event, EventId, EventName};
@@ -26,6 +26,10 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// No id may be later than this millisecond: the journal remembers that ids up to there may have
     /// been given, so that none is given twice, whatever the clock shows after a crash.
     fn latest_ms(&self) -> u64;
+
+    /// Everything that was kept and has a later id than this is kept still; and why not earlier. Called
+    /// under the same lock.
+    fn begins_after(&self) -> (EventId, GapReason);
 
     /// The kept events after one id up to another (that one included) that match, the oldest first;
     /// at most `limit`.

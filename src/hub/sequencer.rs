@@ -5,6 +5,7 @@
 //! order, and a stream that joins gets everything up to its place from the history and everything
 //! after it from its dispatcher.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,11 +13,15 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::audience::Audience;
-use super::history::{History, Replay};
+use super::gap::GapReason;
+use super::history::{History, Owed, Page};
+use super::journal::{Journal, Past, Remains};
+use super::replay::Replay;
 use super::shard::{Inbox, Message};
 use super::stream::{EndReason, Stream};
 use super::{Limits, Receipt, Refused};
 use crate::clock::Clock;
+use crate::event::subscription::Subscription;
 use crate::event::{Event, EventId, NewEvent};
 
 /// How often a publisher that is held back looks again, in case it missed being told.
@@ -30,6 +35,8 @@ pub(super) struct Sequencer {
     publish_wait: Duration,
     /// Told whenever a dispatcher has taken something from its inbox.
     room: Condvar,
+    /// Takes what is to be kept beyond this process.
+    journal: Option<Arc<dyn Journal>>,
     order: Mutex<Order>,
 }
 
@@ -49,21 +56,46 @@ pub(super) struct Place {
     /// The newest event at that moment.
     pub after: EventId,
     /// What it is owed from before.
-    pub replay: Replay,
+    pub owed: Owed,
+}
+
+impl Place {
+    pub fn replay(&self) -> Replay {
+        Replay::new(self.owed, self.after)
+    }
+}
+
+/// Where the next piece of a replay comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// This is it.
+    History(Page),
+    /// It was let go: everything up to here is for the journal to tell.
+    Journal { up_to: EventId },
+    /// It is nowhere any more.
+    Gone,
 }
 
 impl Sequencer {
-    pub fn new(limits: &Limits, clock: Arc<dyn Clock>, inboxes: Vec<Arc<Inbox>>) -> Self {
-        let started = EventId { ms: clock.unix_ms(), n: 0 };
-        let history = History::new(limits, started);
+    /// An order that goes on after `past`.
+    pub fn new(
+        limits: &Limits,
+        clock: Arc<dyn Clock>,
+        inboxes: Vec<Arc<Inbox>>,
+        past: Past,
+        journal: Option<Arc<dyn Journal>>,
+    ) -> Self {
+        let history = History::new(limits, past, clock.now(), clock.unix_ms());
         let audience = Audience::default();
         let order = Mutex::new(Order { history, audience, closed: false, stopped: false });
-        Self { clock, inboxes, publish_wait: limits.publish_wait, room: Condvar::new(), order }
+        let (publish_wait, room) = (limits.publish_wait, Condvar::new());
+        Self { clock, inboxes, publish_wait, room, journal, order }
     }
 
-    /// Numbers an event and hands it on. Waits for no stream; when the dispatchers are behind, waits
-    /// for them for a while.
+    /// Numbers an event and hands it on. Waits for no stream; when the dispatchers or the journal are
+    /// behind, waits for them for a while.
     pub fn publish(&self, body: NewEvent) -> Result<Receipt, Refused> {
+        let journal = self.journal.as_ref().filter(|_| body.durable);
         let mut order = self.order.lock();
         let mut deadline = None;
         let reach = loop {
@@ -71,7 +103,9 @@ impl Sequencer {
                 return Err(Refused::Stopping);
             }
             let reach = order.audience.reach(&body);
-            if self.reached(reach.shards).all(|inbox| inbox.has_room()) {
+            if self.reached(reach.shards).all(|inbox| inbox.has_room())
+                && journal.is_none_or(|journal| journal.has_room())
+            {
                 break reach;
             }
             let now = Instant::now();
@@ -82,13 +116,17 @@ impl Sequencer {
             self.room.wait_until(&mut order, deadline.min(now + LOOK_AGAIN));
         };
         let unix_ms = self.clock.unix_ms();
-        let id = order.history.last().next(unix_ms);
+        let latest_ms = self.journal.as_ref().map_or(u64::MAX, |journal| journal.latest_ms());
+        let id = order.history.last().next(unix_ms.min(latest_ms));
         let event = Arc::new(Event::new(id, unix_ms, body));
         order.history.push(event.clone(), self.clock.now());
+        if let Some(journal) = journal {
+            journal.append(&event);
+        }
         for inbox in self.reached(reach.shards) {
             inbox.put_event(event.clone());
         }
-        Ok(Receipt { id, matched: reach.streams })
+        Ok(Receipt { event, matched: reach.streams })
     }
 
     fn reached(&self, shards: u64) -> impl Iterator<Item = &Arc<Inbox>> {
@@ -112,13 +150,61 @@ impl Sequencer {
             return Err(Refused::Stopping);
         }
         let profile = &stream.profile;
-        let place = Place {
-            after: order.history.last(),
-            replay: order.history.replay(&profile.resume, &profile.subscription),
-        };
+        let owed = order.history.owed(&profile.resume, &profile.subscription, self.kept_after());
+        let place = Place { after: order.history.last(), owed };
         order.audience.add(stream);
         self.inboxes[stream.shard].put(Message::Join(stream.clone()));
         Ok(place)
+    }
+
+    /// Where the next piece of a replay comes from, after `after`. A gap up to `announced` has been told
+    /// of already.
+    pub fn source(
+        &self,
+        after: EventId,
+        announced: EventId,
+        up_to: EventId,
+        wants: &Subscription,
+    ) -> Source {
+        let order = self.order.lock();
+        let begins_after = order.history.begins_after();
+        if after >= begins_after {
+            return Source::History(order.history.page(after, up_to, wants));
+        }
+        if order.history.gone_after(announced, wants, self.kept_after()).is_some() {
+            return Source::Gone;
+        }
+        match self.journal {
+            Some(_) => Source::Journal { up_to: up_to.min(begins_after) },
+            None => Source::History(order.history.page(after, up_to, wants)),
+        }
+    }
+
+    /// Reads what the history has let go.
+    pub fn read_journal(
+        &self,
+        after: EventId,
+        up_to: EventId,
+        wants: &Subscription,
+        limit: usize,
+    ) -> io::Result<Vec<Arc<Event>>> {
+        let Some(journal) = &self.journal else { return Ok(Vec::new()) };
+        journal.read(after, up_to, wants, limit)
+    }
+
+    /// What is not in the history has an id up to this one.
+    pub fn begins_after(&self) -> EventId {
+        self.order.lock().history.begins_after()
+    }
+
+    /// Where the journal begins, and why not earlier.
+    fn kept_after(&self) -> Option<(EventId, GapReason)> {
+        self.journal.as_ref().map(|journal| journal.begins_after())
+    }
+
+    /// What a successor needs to know.
+    pub fn remains(&self) -> Remains {
+        self.order.lock().history.remains()
     }
 
     /// Takes a stream's place away.

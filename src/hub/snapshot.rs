@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::history::GapReason;
+use super::gap::GapReason;
 use super::stream::EndReason;
 use crate::event::EventId;
 

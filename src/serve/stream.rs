@@ -89,7 +89,7 @@ impl ReadyStream {
         let (mut opening, _) = response(plan.headers).stream_head(version, app.clock.unix_ms());
         opening.extend(first_events(app, &joined, &connected, plan.last_event_id.as_deref()));
         log_opened(&joined);
-        if joined.replay.events.is_empty() {
+        if joined.replay.is_done() {
             opening = joined.writer.open(opening);
         }
         Ok(Self { joined, opening, _claim: plan.claim })
@@ -127,8 +127,7 @@ impl ReadyStream {
         let opening = std::mem::take(&mut self.opening);
         let events = usize::from(!opening.is_empty());
         self.joined.writer.write(&opening, events)?;
-        let replay = std::mem::take(&mut self.joined.replay.events);
-        self.joined.writer.replay(replay)
+        self.joined.catch_up()
     }
 }
 
@@ -163,19 +162,20 @@ fn first_events(
 ) -> Vec<u8> {
     let stream = joined.writer.stream();
     let (dialect, envelope) = (stream.profile.dialect, stream.profile.envelope);
-    let resume_point = match stream.profile.resume {
+    let left_off = match stream.profile.resume {
         Resume::FromNow => joined.after,
         Resume::After(id) => id,
         // Until it is told of the gap, it has nothing: this id comes before all others.
         Resume::Unknown => EventId::default(),
     };
+    let resume_point = joined.replay.resume_point(left_off);
     let retry = app.jittered_retry();
     let block =
         Block { id: Some(resume_point), retry: Some(retry), name: "connected", data: connected };
     let mut bytes = dialect.encode_block(&block).bytes(envelope).to_vec();
     if let Some(gap) = joined.replay.gap {
         let data = gap_data(&gap, last_event_id);
-        let block = Block { id: Some(gap.to), retry: None, name: "gap", data: &data };
+        let block = Block { id: joined.replay.gap_id(), retry: None, name: "gap", data: &data };
         bytes.extend_from_slice(dialect.encode_block(&block).bytes(envelope));
     }
     bytes

@@ -198,7 +198,7 @@ fn every_limit_is_a_setting() {
     let table = read("src/settings/table.rs");
     let structs = [
         ("src/serve.rs", "serve"),
-        ("src/hub.rs", "hub"),
+        ("src/hub/limits.rs", "hub"),
         ("src/publish.rs", "publish"),
         ("src/publish/summarizer.rs", "summaries"),
     ];

@@ -67,8 +67,9 @@ impl Client {
             assert_eq!(gap.from, self.last);
             self.gaps.push((self.last.unwrap(), gap.to));
         }
-        let complete_from =
-            joined.replay.gap.map_or(self.last.unwrap_or(joined.after), |gap| gap.to);
+        let left_off = self.last.unwrap_or(joined.after);
+        let opened = joined.replay.resume_point(left_off);
+        let complete_from = joined.replay.gap_id().unwrap_or(opened);
         let stream = joined.writer.stream().clone();
         let thread = serve(joined);
         match until {
@@ -178,7 +179,7 @@ fn publish(hub: &Hub, published: &Published, seed: u64) {
                 outcome => break outcome.unwrap(),
             }
         };
-        published.lock().push((receipt.id, topic_number, kind));
+        published.lock().push((receipt.id(), topic_number, kind));
         if random.u8(..) < 4 {
             thread::sleep(Duration::from_micros(random.u64(0..500)));
         }

@@ -7,7 +7,7 @@ const MANY: usize = 1_000;
 
 fn events_of(hub: &Hub, count: usize) -> Vec<String> {
     (0..count)
-        .map(|n| hub.publish(event(&Topic::events(), "a", n)).unwrap().id.to_string())
+        .map(|n| hub.publish(event(&Topic::events(), "a", n)).unwrap().id().to_string())
         .collect()
 }
 
@@ -54,9 +54,10 @@ fn a_client_for_whom_too_much_waits_is_cut_and_resumes() {
         let had =
             slow.ids().last().map_or(Resume::FromNow, |id| Resume::After(id.parse().unwrap()));
         let got = slow.ids().len();
-        let joined = hub.join(profile(&[Topic::events()], &[], had), Memory::endless()).unwrap();
+        let mut joined =
+            hub.join(profile(&[Topic::events()], &[], had), Memory::endless()).unwrap();
         let replayed: Vec<String> =
-            joined.replay.events.iter().map(|event| event.id.to_string()).collect();
+            owed(&mut joined).iter().map(|event| event.id.to_string()).collect();
         assert!(got > 0 && replayed == ids[got..], "{got} before, {} after", replayed.len());
     }
 }

@@ -99,9 +99,9 @@ fn what_was_sent_puts_idleness_and_heartbeat_off() {
 #[test]
 fn ids_go_on_when_the_wall_clock_steps_back() {
     let (hub, clock) = hub_at_rest(Limits::default());
-    let before = hub.publish(event(&Topic::events(), "a", 1)).unwrap().id;
+    let before = hub.publish(event(&Topic::events(), "a", 1)).unwrap().id();
     clock.set_unix_ms(1);
-    let after = hub.publish(event(&Topic::events(), "a", 2)).unwrap().id;
+    let after = hub.publish(event(&Topic::events(), "a", 2)).unwrap().id();
     assert!(after > before);
 }
 

@@ -37,8 +37,11 @@ pub fn broadcast(call: &Call<'_>) -> Result<Answer, Problem> {
     let body: Broadcast = json_body(call.request, &call.body)?;
     let event = event(&body, &call.app.event_types, call.app.publish_limits.max_event_bytes)?;
     let receipt = call.app.publisher.publish(event).map_err(|error| problem(&error))?;
-    Ok(Response::json(StatusCode::OK, &json!({"event_id": receipt.id, "matched": receipt.matched}))
-        .into())
+    Ok(Response::json(
+        StatusCode::OK,
+        &json!({"event_id": receipt.id(), "matched": receipt.matched}),
+    )
+    .into())
 }
 
 fn event(

@@ -45,15 +45,15 @@ pub fn poll(call: &Call<'_>) -> Result<Answer, Problem> {
         Ok(joined) => joined,
         Err(refused) => return Ok(Answer::Refuse(RefusedForNow::from(refused))),
     };
-    let mut events = entries(&mut joined, since.as_deref());
+    let (mut events, mut last) = entries(&mut joined, since.as_deref());
     if since.is_some() && events.is_empty() && !call.app.is_draining() {
         // What ends the poll, a stop say, is no failure: the client just asks again. If it has hung
         // up, it may still read the answer; it has only said that it will ask nothing more.
         let arrived = joined.writer.take_events(PATIENCE).unwrap_or_default();
         events.extend(arrived.iter().take(MAX_EVENTS).map(Entry::from));
+        last = events.last().map_or(last, |entry| entry.id);
     }
     joined.writer.stream().end(EndReason::Finished);
-    let last = events.last().map_or(joined.after, |entry| entry.id);
     let answer = json!({
         "events": events,
         "last_event_id": last,
@@ -92,16 +92,26 @@ fn raw(json: String) -> Box<RawValue> {
     RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// What the client is owed from before, its gap first.
-fn entries(joined: &mut Joined, since: Option<&str>) -> Vec<Entry> {
+/// What the client is owed from before, its gap first; and the id from which it goes on.
+fn entries(joined: &mut Joined, since: Option<&str>) -> (Vec<Entry>, EventId) {
     let gap = joined.replay.gap.map(|gap| Entry {
         id: gap.to,
         event: "gap".to_owned(),
         data: raw(gap_data(&gap, since)),
         time: iso(gap.to.ms),
     });
-    let events = std::mem::take(&mut joined.replay.events);
-    gap.into_iter().chain(events.iter().take(MAX_EVENTS).map(Entry::from)).collect()
+    let mut entries: Vec<Entry> = gap.into_iter().collect();
+    while let Ok(Some(events)) = joined.next_piece() {
+        let room = MAX_EVENTS.saturating_sub(entries.len());
+        entries.extend(events.iter().take(room).map(Entry::from));
+        if let Some(cut_off) = entries.last().filter(|_| events.len() > room) {
+            let id = cut_off.id;
+            return (entries, id);
+        }
+    }
+    // If a piece was let go on the way, the next poll is told.
+    let last = joined.replay.position();
+    (entries, last)
 }
 
 /// The connection of a client that polls, as far as the hub needs it: to notice that the client is

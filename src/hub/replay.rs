@@ -1,0 +1,123 @@
+//! What a client that comes back is given before anything new, piece by piece.
+//!
+//! Each piece is taken under the order's lock and is small, so that no client, however far back it
+//! begins, holds publishers up. What the history has let go is read from the journal, outside of the
+//! lock. Live events wait in the stream's outbox meanwhile.
+
+use std::sync::Arc;
+
+use super::gap::{Gap, GapReason};
+use super::history::{Owed, Page};
+use super::sequencer::{Sequencer, Source};
+use super::stream::EndReason;
+use crate::event::subscription::Subscription;
+use crate::event::{Event, EventId};
+
+/// How many events one piece from the journal holds.
+const JOURNAL_PIECE_EVENTS: usize = 1_024;
+
+/// What a client that comes back is given before anything new.
+#[derive(Debug)]
+pub struct Replay {
+    /// What cannot be given any more: told first.
+    pub gap: Option<Gap>,
+    /// The next piece, if it has been taken already.
+    ready: Option<Vec<Arc<Event>>>,
+    /// Everything up to here has been given.
+    position: EventId,
+    /// Everything after this comes live.
+    up_to: EventId,
+}
+
+impl Replay {
+    /// The replay for a client that is owed this, and whose live events begin after `up_to`.
+    pub(super) fn new(owed: Owed, up_to: EventId) -> Self {
+        Self { gap: owed.gap, ready: None, position: owed.after, up_to }
+    }
+
+    /// Whether everything has been given.
+    pub fn is_done(&self) -> bool {
+        self.ready.is_none() && self.position >= self.up_to
+    }
+
+    /// The id from which a client resumes that has got the opening and nothing else. As long as it is
+    /// owed something this is where it left off: the rest may never reach it.
+    pub fn resume_point(&self, left_off: EventId) -> EventId {
+        if self.gap.is_none() && self.is_done() { self.up_to } else { left_off }
+    }
+
+    /// The id that the notice of the gap carries, after which the client will not be told of it again:
+    /// none as long as there is something to replay from before the gap's end.
+    pub fn gap_id(&self) -> Option<EventId> {
+        let to = self.gap?.to;
+        let first = self.ready.iter().flatten().next();
+        first.is_none_or(|event| event.id > to).then_some(to)
+    }
+
+    /// Everything up to this id has been given, or will be with the piece that is ready.
+    pub fn position(&self) -> EventId {
+        self.position
+    }
+
+    /// Takes the first piece that is not empty, so that the opening can say what follows.
+    pub(super) fn prepare(&mut self, from: &Sequencer, wants: &Subscription) {
+        self.ready = self.take(from, wants).unwrap_or_else(|_| {
+            // A disk that cannot be read now, say. The client is told and not sent away: it would only
+            // come back and find the same.
+            let to = from.begins_after().min(self.up_to).max(self.position);
+            self.gap = Some(Gap { from: Some(self.position), to, reason: GapReason::Expired });
+            self.position = to;
+            self.take(from, wants).unwrap_or_default()
+        });
+    }
+
+    /// The next piece; `None` after the last one. Fails when the rest has been let go meanwhile: the
+    /// client was too slow for it, and is told when it resumes.
+    pub(super) fn next(
+        &mut self,
+        from: &Sequencer,
+        wants: &Subscription,
+    ) -> Result<Option<Vec<Arc<Event>>>, EndReason> {
+        match self.ready.take() {
+            Some(piece) => Ok(Some(piece)),
+            None => self.take(from, wants),
+        }
+    }
+
+    fn take(
+        &mut self,
+        from: &Sequencer,
+        wants: &Subscription,
+    ) -> Result<Option<Vec<Arc<Event>>>, EndReason> {
+        while self.position < self.up_to {
+            let announced = self.gap.map_or(self.position, |gap| gap.to.max(self.position));
+            let page = match from.source(self.position, announced, self.up_to, wants) {
+                Source::History(page) => page,
+                Source::Journal { up_to } => self.read_journal(from, up_to, wants)?,
+                Source::Gone => return Err(EndReason::SlowConsumer),
+            };
+            self.position = page.complete_to;
+            if !page.events.is_empty() {
+                return Ok(Some(page.events));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_journal(
+        &self,
+        from: &Sequencer,
+        up_to: EventId,
+        wants: &Subscription,
+    ) -> Result<Page, EndReason> {
+        let events = from.read_journal(self.position, up_to, wants, JOURNAL_PIECE_EVENTS);
+        let events = events.map_err(|error| {
+            log::error!("cannot read what a client is owed: {error}");
+            EndReason::SlowConsumer
+        })?;
+        let is_whole = events.len() < JOURNAL_PIECE_EVENTS;
+        let last = events.last().map(|event| event.id);
+        let complete_to = last.filter(|_| !is_whole).unwrap_or(up_to);
+        Ok(Page { events, complete_to })
+    }
+}

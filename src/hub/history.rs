@@ -68,10 +68,10 @@ pub(super) struct Page {
 }
 
 /// How many events of its topics one piece of a replay looks at: what a publisher may have to wait for.
-const PAGE_EVENTS: usize = 1_024;
+const PAGE_EVENTS: usize = if cfg!(test) { 64 } else { 1_024 };
 
 /// A topic's share of that is not smaller, however many topics there are.
-const PAGE_EVENTS_OF_TOPIC: usize = 16;
+const PAGE_EVENTS_OF_TOPIC: usize = if cfg!(test) { 2 } else { 16 };
 
 impl History {
     /// A history that goes on after `past`. `unix_ms` is the wall clock's time at `now`.

@@ -32,7 +32,7 @@ pub trait Journal: Send + Sync + fmt::Debug {
     fn begins_after(&self) -> (EventId, GapReason);
 
     /// The kept events after one id up to another (that one included) that match, the oldest first;
-    /// at most `limit`.
+    /// at most `limit`. Fewer mean that there are no more.
     fn read(
         &self,
         after: EventId,

@@ -14,7 +14,7 @@ use crate::event::subscription::Subscription;
 use crate::event::{Event, EventId};
 
 /// How many events one piece from the journal holds.
-const JOURNAL_PIECE_EVENTS: usize = 1_024;
+const JOURNAL_PIECE_EVENTS: usize = if cfg!(test) { 7 } else { 1_024 };
 
 /// What a client that comes back is given before anything new.
 #[derive(Debug)]

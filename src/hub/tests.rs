@@ -3,6 +3,7 @@
 
 pub(super) mod memory;
 mod order;
+mod restart;
 mod slowness;
 mod time;
 

@@ -8,32 +8,32 @@ use parking_lot::Mutex;
 use super::*;
 
 /// Everything that was published, as the publishers were told: id, topic and type.
-type Published = Mutex<Vec<(EventId, usize, usize)>>;
+pub(super) type Published = Mutex<Vec<(EventId, usize, usize)>>;
 
-const TYPES: [&str; 3] = ["a", "b", "c"];
-const TOPICS: usize = 4;
+pub(super) const TYPES: [&str; 3] = ["a", "b", "c"];
+pub(super) const TOPICS: usize = 4;
 
-fn topic(number: usize) -> Topic {
+pub(super) fn topic(number: usize) -> Topic {
     if number == 0 { Topic::events() } else { session(&format!("s{number}")) }
 }
 
 /// A client as a browser is one: it takes what comes, loses its connection, and resumes with the id
 /// it had last.
-struct Client {
+pub(super) struct Client {
     topics: Vec<usize>,
-    types: Vec<usize>,
+    pub(super) types: Vec<usize>,
     /// It has everything that it asked for after this id …
     first: Option<EventId>,
     /// … up to this one.
     last: Option<EventId>,
     received: Vec<EventId>,
     /// It was told that everything up to the second id may be missing after the first.
-    gaps: Vec<(EventId, EventId)>,
+    pub(super) gaps: Vec<(EventId, EventId)>,
     random: fastrand::Rng,
 }
 
 impl Client {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let topics = (0..TOPICS).filter(|_| random.bool()).collect();
         let types = (0..TYPES.len()).filter(|_| random.bool()).collect();
@@ -55,7 +55,7 @@ impl Client {
     }
 
     /// One connection of random patience and speed; afterwards all it got is accounted for.
-    fn connect(&mut self, hub: &Hub, until: Option<EventId>) {
+    pub(super) fn connect(&mut self, hub: &Hub, until: Option<EventId>) {
         let sink = if self.random.bool() {
             Memory::endless()
         } else {
@@ -97,11 +97,21 @@ impl Client {
         }
     }
 
-    fn wants(&self, topic: usize, type_number: usize) -> bool {
+    pub(super) fn wants(&self, topic: usize, type_number: usize) -> bool {
         self.topics.contains(&topic) && (self.types.is_empty() || self.types.contains(&type_number))
     }
 
-    fn check(&self, published: &[(EventId, usize, usize)]) {
+    /// Nothing of this type is missing, announced or not.
+    pub(super) fn check_complete(&self, published: &[(EventId, usize, usize)], kind: usize) {
+        let (Some(first), Some(last)) = (self.first, self.last) else { return };
+        let span = published.iter().filter(|(id, ..)| *id > first && *id <= last);
+        for (id, topic, _) in span.filter(|(_, topic, of)| *of == kind && self.wants(*topic, kind))
+        {
+            assert!(self.received.binary_search(id).is_ok(), "{id} for {topic} is missing");
+        }
+    }
+
+    pub(super) fn check(&self, published: &[(EventId, usize, usize)]) {
         let (Some(first), Some(last)) = (self.first, self.last) else { return };
         assert!(self.received.is_sorted_by(|a, b| a < b), "out of order or twice");
         let told_of = |id: EventId| self.gaps.iter().any(|(from, to)| id > *from && id <= *to);

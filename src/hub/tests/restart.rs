@@ -1,0 +1,234 @@
+//! A hub that goes on after another: nothing that was kept is missed or repeated, and what a crash
+//! took is announced.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::order::{Client, Published, TOPICS, TYPES, topic};
+use super::*;
+
+/// A journal in memory: what is committed survives a crash, what is pending does not.
+#[derive(Debug, Default)]
+struct Shelf {
+    committed: Mutex<Vec<Arc<Event>>>,
+    pending: Mutex<Vec<Arc<Event>>>,
+    is_unreadable: AtomicBool,
+}
+
+impl Shelf {
+    /// Writes the first `count` of what waits.
+    fn commit(&self, count: usize) {
+        let mut pending = self.pending.lock();
+        let count = count.min(pending.len());
+        for event in pending.drain(..count) {
+            event.note_stored();
+            self.committed.lock().push(event);
+        }
+    }
+
+    /// What a hub after this one is told, with the newest `recent` events in its history.
+    fn past(&self, last: EventId, recent: usize, crashed: Vec<(EventName, EventId)>) -> Past {
+        let committed = self.committed.lock();
+        let (older, recent) = committed.split_at(committed.len() - recent.min(committed.len()));
+        Past {
+            last,
+            recent: recent.to_vec(),
+            recent_after: older.last().map_or(EventId::default(), |event| event.id),
+            lost: crashed,
+            ..Past::default()
+        }
+    }
+}
+
+impl Journal for Shelf {
+    fn has_room(&self) -> bool {
+        self.pending.lock().len() < 100
+    }
+
+    fn append(&self, event: &Arc<Event>) {
+        self.pending.lock().push(event.clone());
+    }
+
+    fn latest_ms(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn begins_after(&self) -> (EventId, GapReason) {
+        (EventId::default(), GapReason::Restart)
+    }
+
+    fn read(
+        &self,
+        after: EventId,
+        up_to: EventId,
+        subscription: &Subscription,
+        limit: usize,
+    ) -> io::Result<Vec<Arc<Event>>> {
+        if self.is_unreadable.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the disk is gone"));
+        }
+        let committed = self.committed.lock();
+        let inside = committed.iter().filter(|event| event.id > after && event.id <= up_to);
+        let matching = inside.filter(|event| subscription.matches(&event.body));
+        Ok(matching.take(limit).cloned().collect())
+    }
+}
+
+/// How sure the events of each type in [`TYPES`] are: committed before the publisher is told; kept, but
+/// not waited for; not kept.
+const SURE: usize = 0;
+const KEPT: usize = 1;
+
+fn publish(hub: &Hub, shelf: &Shelf, published: &Published, random: &mut fastrand::Rng) {
+    for n in 0..random.usize(0..300) {
+        let (topic_number, kind) = (random.usize(0..TOPICS), random.usize(0..TYPES.len()));
+        let event = event(&topic(topic_number), TYPES[kind], n);
+        let event = NewEvent { durable: kind <= KEPT, ..event };
+        let receipt = hub.publish(event).unwrap();
+        if kind == SURE || random.u8(..) < 50 {
+            shelf.commit(usize::MAX);
+        }
+        published.lock().push((receipt.id(), topic_number, kind));
+    }
+}
+
+/// Several lives of a server, some of which end in a crash, and clients that come back to each.
+fn run(seed: u64, crashes: bool, history_events: usize) -> (usize, usize) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let limits = Limits { history_events, ..Limits::default() };
+    let shelf = Arc::new(Shelf::default());
+    let published = Published::default();
+    let mut clients: Vec<Client> = (0..8).map(|n| Client::new(seed * 1_000 + n)).collect();
+    let mut past = Past::default();
+    for _ in 0..6 {
+        let hub =
+            Hub::start_after(past, Some(shelf.clone()), limits.clone(), Arc::new(SystemClock))
+                .unwrap();
+        for _ in 0..3 {
+            publish(&hub, &shelf, &published, &mut random);
+            for client in &mut clients {
+                client.connect(&hub, None);
+            }
+        }
+        publish(&hub, &shelf, &published, &mut random);
+        hub.stop();
+        let remains = hub.remains();
+        let recent = random.usize(0..100);
+        past = if crashes {
+            shelf.commit(random.usize(0..5));
+            shelf.pending.lock().clear();
+            let unsure = TYPES[KEPT..].iter().map(|text| (name(text), remains.last)).collect();
+            shelf.past(remains.last, recent, unsure)
+        } else {
+            for event in remains.unstored {
+                event.note_stored();
+                shelf.committed.lock().push(event);
+            }
+            shelf.pending.lock().clear();
+            shelf.committed.lock().sort_by_key(|event| event.id);
+            Past { gone: remains.gone, ..shelf.past(remains.last, recent, Vec::new()) }
+        };
+    }
+    let hub = Hub::start_after(past, Some(shelf), limits, Arc::new(SystemClock)).unwrap();
+    let published = published.into_inner();
+    // A last word in every topic, for which each client waits.
+    let last: Vec<_> = (0..TOPICS)
+        .map(|n| (hub.publish(event(&topic(n), TYPES[SURE], n)).unwrap().id(), n, SURE))
+        .collect();
+    let published = [published, last].concat();
+    for client in &mut clients {
+        let wanted = published.iter().rev().find(|(_, topic, kind)| client.wants(*topic, *kind));
+        if let Some((id, _, SURE)) = wanted {
+            client.connect(&hub, Some(*id));
+        }
+        client.check(&published);
+        client.check_complete(&published, SURE);
+    }
+    let alarms = clients.iter().map(|client| client.gaps.len()).sum();
+    let only_sure = clients.iter().filter(|client| client.types == [SURE]);
+    (alarms, only_sure.map(|client| client.gaps.len()).sum())
+}
+
+#[test]
+fn an_end_in_order_loses_nothing_and_alarms_nobody() {
+    for seed in 0..8 {
+        assert_eq!(run(seed, false, 0).0, 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_crash_is_announced_to_those_who_may_have_lost_something() {
+    let runs = (100..110).map(|seed| run(seed, true, 0));
+    let (alarms, false_alarms) = runs.fold((0, 0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
+    assert!(alarms > 0);
+    assert_eq!(false_alarms, 0, "whoever wants only what is committed first has lost nothing");
+}
+
+#[test]
+fn what_a_short_history_lets_go_comes_from_the_journal() {
+    for seed in 200..210 {
+        // Events that are not kept are lost and announced, all others are to be had.
+        run(seed, seed % 2 == 0, 20);
+    }
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_a_gap() {
+    let shelf = Arc::new(Shelf::default());
+    let limits = Limits { history_events: 2, ..Limits::default() };
+    let clock = Arc::new(SystemClock);
+    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock).unwrap();
+    let ids: Vec<_> = (0..6)
+        .map(|n| {
+            let event = NewEvent { durable: true, ..event(&Topic::events(), "a", n) };
+            let id = hub.publish(event).unwrap().id();
+            shelf.commit(1);
+            id
+        })
+        .collect();
+    let resume = || {
+        let profile = profile(&[Topic::events()], &[], Resume::After(ids[0]));
+        let mut joined = hub.join(profile, Memory::endless()).unwrap();
+        let events: Vec<_> = owed(&mut joined).iter().map(|event| event.id).collect();
+        (joined.replay.gap, events)
+    };
+    assert_eq!(resume(), (None, ids[1..].to_vec()));
+    shelf.is_unreadable.store(true, Ordering::Relaxed);
+    let gap = Gap { from: Some(ids[0]), to: ids[3], reason: GapReason::Expired };
+    assert_eq!(resume(), (Some(gap), ids[4..].to_vec()));
+}
+
+#[test]
+fn no_id_is_later_than_the_journal_allows() {
+    #[derive(Debug)]
+    struct Ceiling;
+    impl Journal for Ceiling {
+        fn has_room(&self) -> bool {
+            true
+        }
+        fn append(&self, _: &Arc<Event>) {}
+        fn latest_ms(&self) -> u64 {
+            1_000
+        }
+        fn begins_after(&self) -> (EventId, GapReason) {
+            (EventId::default(), GapReason::Restart)
+        }
+        fn read(
+            &self,
+            _: EventId,
+            _: EventId,
+            _: &Subscription,
+            _: usize,
+        ) -> io::Result<Vec<Arc<Event>>> {
+            Ok(Vec::new())
+        }
+    }
+    let past = Past { last: EventId { ms: 990, n: 7 }, ..Past::default() };
+    let clock = Arc::new(ManualClock::at(995));
+    let hub =
+        Hub::start_after(past, Some(Arc::new(Ceiling)), Limits::default(), clock.clone()).unwrap();
+    let id = || hub.publish(event(&Topic::events(), "a", 1)).unwrap().id();
+    assert_eq!(id(), EventId { ms: 995, n: 0 });
+    clock.advance(Duration::from_secs(5));
+    assert_eq!(id(), EventId { ms: 1_000, n: 0 });
+    assert_eq!(id(), EventId { ms: 1_000, n: 1 });
+}

@@ -64,7 +64,7 @@ fn run(settings: Settings) -> Result<(), String> {
 fn app(settings: Settings) -> io::Result<App> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hub = Hub::start(settings.hub, clock.clone())?;
-    let publisher = Publisher::new(hub.clone(), &settings.publish);
+    let publisher = Publisher::new(hub.clone(), None, &settings.publish, clock.clone());
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));

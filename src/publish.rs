@@ -1,15 +1,30 @@
 //! Who puts events in: the one door into the hub. The ways that lead to it are the submodules.
 
+// Which events survive a restart.
+mod durability;
+
+// Second tries of one request.
+mod requests;
+
 // Summaries of talks: takes transcripts, tells the session that asked how far it is.
 pub mod summarizer;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::event::topic::Topic;
-use crate::event::{EventData, EventName, InvalidEvent, NewEvent};
-use crate::hub::{Hub, Receipt, Refused};
+pub use self::durability::{Keeping, TOPIC_KINDS};
+pub use self::requests::KeyRefused;
 
-/// What may be published.
+use self::durability::Policy;
+use self::requests::{Begun, Requests, Taken};
+use crate::clock::Clock;
+use crate::event::topic::Topic;
+use crate::event::{Event, EventData, EventId, EventName, InvalidEvent, NewEvent};
+use crate::hub::{Hub, Journal, Receipt, Refused};
+
+/// What may be published, and what is kept of it.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The size of one event's data, encoded, in bytes.
@@ -17,19 +32,66 @@ pub struct Limits {
     /// The event types that may be broadcast and subscribed to besides the built-in ones; `*` allows
     /// every valid name.
     pub event_types: Vec<String>,
+    /// The kinds of topics whose events survive a restart: some of [`TOPIC_KINDS`].
+    pub kept_topics: Vec<String>,
+    /// Types of events that do not survive a restart, whatever their topic.
+    pub passing_types: Vec<String>,
+    /// Whether progress that a newer word replaces survives a restart.
+    pub keep_updates: bool,
+    /// Types of events whose publisher is answered when they are on disk, as it always is for the last
+    /// word about something.
+    pub awaited_types: Vec<String>,
+    /// How long a publisher waits for the disk before it is told that it is not known; zero: for ever.
+    pub store_wait: Duration,
+    /// How long a second try with the same key is known as one; zero: keys mean nothing.
+    pub request_key_age: Duration,
+    /// How many keys are remembered; beyond that the oldest are forgotten early. Zero: no limit.
+    pub request_keys: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_event_bytes: 256 << 10, event_types: Vec::new() }
+        let list = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Self {
+            max_event_bytes: 256 << 10,
+            event_types: Vec::new(),
+            kept_topics: list(&TOPIC_KINDS),
+            passing_types: list(&["ping", "heartbeat"]),
+            keep_updates: false,
+            awaited_types: list(&["notification"]),
+            store_wait: Duration::from_secs(5),
+            request_key_age: Duration::from_secs(300),
+            request_keys: 250_000,
+        }
     }
 }
 
 /// The one door by which events enter the hub. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Publisher {
+pub struct Publisher(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     hub: Hub,
+    journal: Option<Arc<dyn Journal>>,
+    policy: Policy,
+    requests: Requests,
+    clock: Arc<dyn Clock>,
     max_event_bytes: usize,
+    store_wait: Duration,
+}
+
+/// What a publisher is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The event's place in the order.
+    pub id: EventId,
+    /// How many open streams it is for; not known for a second try after a restart.
+    pub matched: Option<usize>,
+    /// Whether it is on disk: `Err` says why that is not known. `None` if nobody waited for it.
+    pub stored: Option<Result<(), String>>,
+    /// It had been published before, by a request with the same key.
+    pub is_repeat: bool,
 }
 
 /// Why something was not published.
@@ -41,17 +103,95 @@ pub enum PublishError {
     /// It was not taken now; sending it again will.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// Its key says that it is not what it seems.
+    #[error(transparent)]
+    Key(#[from] KeyRefused),
 }
 
 impl Publisher {
-    /// A door into `hub`.
-    pub fn new(hub: Hub, limits: &Limits) -> Self {
-        Self { hub, max_event_bytes: limits.max_event_bytes }
+    /// A door into `hub`, which gives `journal` what is kept.
+    pub fn new(
+        hub: Hub,
+        journal: Option<Arc<dyn Journal>>,
+        limits: &Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            hub,
+            journal,
+            policy: Policy::new(limits),
+            requests: Requests::new(limits.request_key_age, limits.request_keys),
+            clock,
+            max_event_bytes: limits.max_event_bytes,
+            store_wait: limits.store_wait,
+        }))
     }
 
-    /// Publishes a valid event.
-    pub fn publish(&self, event: NewEvent) -> Result<Receipt, PublishError> {
-        Ok(self.hub.publish(event)?)
+    /// Whether events can be kept at all.
+    pub fn keeps(&self) -> bool {
+        self.0.journal.is_some()
+    }
+
+    /// Takes over the keys of requests that an earlier process was asked.
+    pub fn recall<'a>(&self, events: impl IntoIterator<Item = &'a Arc<Event>>) {
+        let (now, unix_ms) = (self.0.clock.now(), self.0.clock.unix_ms());
+        for event in events {
+            let age = Duration::from_millis(unix_ms.saturating_sub(event.time_ms));
+            self.0.requests.recall(event, now, age);
+        }
+    }
+
+    /// Publishes a valid event, and keeps it as its type and topic demand.
+    pub fn publish(&self, event: NewEvent) -> Result<Published, PublishError> {
+        self.publish_as(event, Keeping::Passing)
+    }
+
+    /// Publishes a valid event, and keeps it at least as this says.
+    pub fn publish_as(
+        &self,
+        mut event: NewEvent,
+        at_least: Keeping,
+    ) -> Result<Published, PublishError> {
+        let keeping = self.0.policy.keeping(&event).max(at_least);
+        event.durable = keeping > Keeping::Passing;
+        let Some(request) = event.request.clone() else {
+            let taken = self.take(event, keeping)?;
+            return Ok(self.answer(&taken, keeping));
+        };
+        let (taken, is_repeat) = match self.0.requests.begin(&request, self.0.clock.now())? {
+            Begun::First(ticket) => {
+                let taken = self.take(event, keeping)?;
+                ticket.done(taken.clone());
+                (taken, false)
+            }
+            Begun::Again(taken) => (taken, true),
+        };
+        let published = Published { is_repeat, ..self.answer(&taken, keeping) };
+        if published.stored == Some(Ok(())) {
+            self.0.requests.note_stored(&request);
+        }
+        Ok(published)
+    }
+
+    fn take(&self, event: NewEvent, keeping: Keeping) -> Result<Taken, PublishError> {
+        if let Some(journal) = self.0.journal.as_ref().filter(|_| keeping < Keeping::Awaited) {
+            // Before it is published: a crash right after it must find the note.
+            journal.note_unsure(event.matched_name());
+        }
+        let Receipt { event, matched } = self.0.hub.publish(event)?;
+        let matched = Some(matched);
+        Ok(Taken { id: event.id, event: Arc::downgrade(&event), matched, is_stored: false })
+    }
+
+    /// What the publisher is told, after waiting for the disk if need be.
+    fn answer(&self, taken: &Taken, keeping: Keeping) -> Published {
+        let journal = self.0.journal.as_ref().filter(|_| keeping == Keeping::Awaited);
+        let stored = journal.map(|journal| match taken.event.upgrade() {
+            _ if taken.is_stored => Ok(()),
+            Some(event) => journal.await_stored(&event, self.0.store_wait),
+            None => Err("whether the event is on disk is not known any more".to_owned()),
+        });
+        Published { id: taken.id, matched: taken.matched, stored, is_repeat: false }
     }
 
     /// Builds an event from a value of our own and publishes it.
@@ -60,8 +200,8 @@ impl Publisher {
         target: Topic,
         name: &EventName,
         data: &impl Serialize,
-    ) -> Result<Receipt, PublishError> {
-        let data = EventData::encode(data, self.max_event_bytes)?;
+    ) -> Result<Published, PublishError> {
+        let data = EventData::encode(data, self.0.max_event_bytes)?;
         self.publish(NewEvent::new(target, name.clone(), data))
     }
 }

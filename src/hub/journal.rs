@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::gap::GapReason;
 use crate::event::subscription::Subscription;
@@ -26,6 +27,14 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// No id may be later than this millisecond: the journal remembers that ids up to there may have
     /// been given, so that none is given twice, whatever the clock shows after a crash.
     fn latest_ms(&self) -> u64;
+
+    /// Waits until an event is on disk; zero: as long as it takes. Fails, with a sentence for the
+    /// publisher, when the disk does not take it.
+    fn await_stored(&self, event: &Event, at_most: Duration) -> Result<(), String>;
+
+    /// Notes, before such an event is published for the first time, that events of this type are
+    /// published without waiting for the disk: after a crash some of them may be missing.
+    fn note_unsure(&self, matched_name: &EventName);
 
     /// Everything that was kept and has a later id than this is kept still; and why not earlier. Called
     /// under the same lock.

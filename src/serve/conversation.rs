@@ -342,7 +342,7 @@ pub(super) mod tests {
     fn a_connection_is_handed_over_whole_to_another_protocol() {
         let (clock, limits) = (Arc::new(SystemClock), publish::Limits::default());
         let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
-        let publisher = Publisher::new(hub.clone(), &limits);
+        let publisher = Publisher::new(hub.clone(), None, &limits, clock.clone());
         let app = App::new(hub, publisher, Limits::default(), limits, clock).unwrap();
         let listener = listener::bind(([127, 0, 0, 1], 0).into(), 16).unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), Shutdown::new());

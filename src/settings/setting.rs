@@ -13,6 +13,7 @@ use log::LevelFilter;
 use super::Settings;
 use super::typed::Raw;
 use crate::event::EventName;
+use crate::publish::TOPIC_KINDS;
 
 /// One line of the table.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub(super) enum Place {
     Address(fn(&mut Settings) -> &mut SocketAddr),
     Networks(fn(&mut Settings) -> &mut Vec<IpNet>),
     EventTypes(fn(&mut Settings) -> &mut Vec<String>),
+    EventNames(fn(&mut Settings) -> &mut Vec<String>),
+    TopicKinds(fn(&mut Settings) -> &mut Vec<String>),
     LogFilter(fn(&mut Settings) -> &mut String),
     Choice(&'static [Choice]),
 }
@@ -95,6 +98,14 @@ impl Place {
                 *at(settings) =
                     raw.list().filter(|names| names.iter().all(|n| is_event_type(n)))?;
             }
+            Self::EventNames(at) => {
+                let is_name = |name: &String| name.parse::<EventName>().is_ok();
+                *at(settings) = raw.list().filter(|names| names.iter().all(is_name))?;
+            }
+            Self::TopicKinds(at) => {
+                let is_kind = |kind: &String| TOPIC_KINDS.contains(&kind.as_str());
+                *at(settings) = raw.list().filter(|kinds| kinds.iter().all(is_kind))?;
+            }
             Self::LogFilter(at) => {
                 raw.text().filter(|filter| is_log_filter(filter))?.clone_into(at(settings));
             }
@@ -125,6 +136,10 @@ impl Place {
             Self::EventTypes(_) => "a list of event types, each a letter and then at most 63 of \
                                     A-Z a-z 0-9 _ . : -, or *"
                 .into(),
+            Self::EventNames(_) => "a list of event types, each a letter and then at most 63 of \
+                                    A-Z a-z 0-9 _ . : -"
+                .into(),
+            Self::TopicKinds(_) => format!("a list of some of {}", TOPIC_KINDS.join(", ")),
             Self::LogFilter(_) => "off, error, warn, info, debug or trace, or a list such as \
                                    info,tidings::hub=debug"
                 .into(),
@@ -143,7 +158,9 @@ impl Place {
             Self::Milliseconds(_, at) => at(settings).as_millis().to_string(),
             Self::Address(at) => format!("\"{}\"", at(settings)),
             Self::Networks(at) => show_list(at(settings).iter().map(ToString::to_string)),
-            Self::EventTypes(at) => show_list(at(settings).iter().cloned()),
+            Self::EventTypes(at) | Self::EventNames(at) | Self::TopicKinds(at) => {
+                show_list(at(settings).iter().cloned())
+            }
             Self::LogFilter(at) => format!("\"{}\"", at(settings)),
             Self::Choice(choices) => {
                 let chosen = choices.iter().find(|choice| (choice.is_chosen)(settings));
@@ -160,14 +177,17 @@ impl Place {
             Self::Seconds(..) => "SECONDS".into(),
             Self::Milliseconds(..) => "MS".into(),
             Self::Address(_) => "ADDRESS:PORT".into(),
-            Self::Networks(_) | Self::EventTypes(_) => "LIST".into(),
             Self::LogFilter(_) => "FILTER".into(),
             Self::Choice(choices) => words(choices).join("|"),
+            Self::Networks(_) | Self::EventTypes(_) | Self::EventNames(_) | Self::TopicKinds(_) => {
+                "LIST".into()
+            }
         }
     }
 
     pub(super) fn is_list(&self) -> bool {
-        matches!(self, Self::Networks(_) | Self::EventTypes(_))
+        use Place::{EventNames, EventTypes, Networks, TopicKinds};
+        matches!(self, Networks(_) | EventTypes(_) | EventNames(_) | TopicKinds(_))
     }
 }
 

@@ -6,8 +6,8 @@
 use std::ops::RangeInclusive;
 
 use super::setting::Place::{
-    Address, Backlog, Bytes, Choice as OneOf, Count, EventTypes, LogFilter, Milliseconds, Networks,
-    Seconds,
+    Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, LogFilter,
+    Milliseconds, Networks, Seconds, TopicKinds,
 };
 use super::setting::{Choice, Setting};
 use super::{Auth, LogFormat};
@@ -27,6 +27,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Connections", CONNECTIONS),
     ("Streams", STREAMS),
     ("Events", EVENTS),
+    ("Durability", DURABILITY),
     ("Summaries", SUMMARIES),
     ("Logs", LOGS),
 ];
@@ -236,6 +237,59 @@ static EVENTS: &[Setting] = &[
         "publish_wait_ms",
         Milliseconds(A_DAY_MS, |s| &mut s.hub.publish_wait),
         "How long a publisher is held back before it is told to come again; 0 is not at all",
+    ),
+];
+
+static DURABILITY: &[Setting] = &[
+    Setting::new(
+        "kept_topics",
+        TopicKinds(|s| &mut s.publish.kept_topics),
+        "Kinds of topics whose events survive a restart: some of events, session, user, job, batch, \
+         queue, worker, channel; an empty list keeps only what is published as durable",
+    ),
+    Setting::new(
+        "passing_types",
+        EventNames(|s| &mut s.publish.passing_types),
+        "Types of events that do not survive a restart, whatever their topic",
+    ),
+    Setting::new(
+        "keep_updates",
+        OneOf(&[
+            Choice {
+                word: "on",
+                choose: |s| s.publish.keep_updates = true,
+                is_chosen: |s| s.publish.keep_updates,
+            },
+            Choice {
+                word: "off",
+                choose: |s| s.publish.keep_updates = false,
+                is_chosen: |s| !s.publish.keep_updates,
+            },
+        ]),
+        "Whether progress that a newer word replaces (an event with a key that is not the last word) \
+         survives a restart",
+    ),
+    Setting::new(
+        "awaited_types",
+        EventNames(|s| &mut s.publish.awaited_types),
+        "Types of events whose publisher is answered when they are on disk, as it always is for last \
+         words and for what is published as durable",
+    ),
+    Setting::new(
+        "store_wait_ms",
+        Milliseconds(A_DAY_MS, |s| &mut s.publish.store_wait),
+        "How long a publisher waits for the disk before it is told that it is not known whether the \
+         event is there; 0 is for ever",
+    ),
+    Setting::new(
+        "idempotency_seconds",
+        Seconds(A_DAY, |s| &mut s.publish.request_key_age),
+        "How long a second try with the same Idempotency-Key is known as one; 0 ignores such keys",
+    ),
+    Setting::new(
+        "idempotency_keys",
+        Count(0..=BILLION, |s| &mut s.publish.request_keys),
+        "How many such keys are remembered, beyond which the oldest are forgotten early; 0 is no limit",
     ),
 ];
 

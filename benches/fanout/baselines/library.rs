@@ -26,7 +26,7 @@ pub fn start() -> io::Result<(SocketAddr, Deliver)> {
     let clock = Arc::new(SystemClock);
     let hub = Hub::start(hub::Limits::default(), clock.clone())?;
     let publish_limits = publish::Limits::default();
-    let publisher = Publisher::new(hub.clone(), &publish_limits);
+    let publisher = Publisher::new(hub.clone(), None, &publish_limits, clock.clone());
     let app = Arc::new(App::new(hub.clone(), publisher, limits, publish_limits, clock)?);
     thread::spawn(move || serve::run(&listener, &app, &Shutdown::new()));
     let name: EventName = "test".parse().map_err(io::Error::other)?;

@@ -48,6 +48,13 @@ impl Journal for Shelf {
         self.pending.lock().push(event.clone());
     }
 
+    fn await_stored(&self, event: &Event, _: Duration) -> Result<(), String> {
+        self.commit(usize::MAX);
+        if event.is_stored() { Ok(()) } else { Err("it was never appended".into()) }
+    }
+
+    fn note_unsure(&self, _: &EventName) {}
+
     fn latest_ms(&self) -> u64 {
         u64::MAX
     }
@@ -206,6 +213,10 @@ fn no_id_is_later_than_the_journal_allows() {
             true
         }
         fn append(&self, _: &Arc<Event>) {}
+        fn await_stored(&self, _: &Event, _: Duration) -> Result<(), String> {
+            Ok(())
+        }
+        fn note_unsure(&self, _: &EventName) {}
         fn latest_ms(&self) -> u64 {
             1_000
         }

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{before_end, broadcast, connected, publish, request};
-use crate::support::Server;
+use crate::support::{Response, Server};
+
+const JSON: &str = "Content-Type: application/json";
 
 #[test]
 fn an_event_reaches_those_it_is_for_and_they_are_counted() {
@@ -109,7 +111,6 @@ fn post(content_type: &str, body: &str) -> String {
 
 #[test]
 fn what_is_refused_is_refused_with_the_place_and_changes_nothing() {
-    const JSON: &str = "Content-Type: application/json";
     let server = Server::start(&[]);
     let mut stream = connected(&server, "/events?session_id=me");
     let check = |content_type: &str, body: &str, status: u16, code: &str, told: &str| {
@@ -162,4 +163,64 @@ fn with_a_star_any_valid_type_may_be_broadcast() {
     assert_eq!(stream.next().name, "order:paid");
     let answer = server.post("/events/broadcast", r#"{"event_type":"not a name","data":1}"#);
     assert_eq!(answer.head.status, 422);
+}
+
+/// Broadcasts `data` with a key in the header; the answer.
+fn with_key(server: &Server, key: &str, data: &str) -> Response {
+    let body = format!(r#"{{"event_type":"test","data":"{data}"}}"#);
+    let length = format!("Content-Length: {}", body.len());
+    let key = format!("Idempotency-Key: {key}");
+    let head = request("POST", "/events/broadcast", &[JSON, &length, &key]);
+    server.send(&(head + &body))
+}
+
+#[test]
+fn a_second_try_is_not_a_second_event() {
+    let server = Server::start(&[]);
+    let mut stream = connected(&server, "/events");
+    let first = with_key(&server, "order-7", "x").json();
+    let second = with_key(&server, "order-7", "x").json();
+    assert_eq!(first["event_id"], second["event_id"]);
+    assert_eq!((&first["repeated"], &second["repeated"]), (&Value::Null, &json!(true)));
+    assert_eq!(second["matched"], 1);
+    assert_eq!(before_end(&server, &mut stream), ["\"x\""]);
+    let field = json!({"event_type": "test", "data": "y", "event_id": "order-8"});
+    assert_eq!(broadcast(&server, &field)["event_id"], broadcast(&server, &field)["event_id"]);
+    assert_eq!(before_end(&server, &mut stream), ["\"y\""]);
+}
+
+#[test]
+fn a_key_that_comes_back_with_another_event_is_a_mistake() {
+    let server = Server::start(&[]);
+    let mut stream = connected(&server, "/events");
+    assert_eq!(with_key(&server, "a", "x").head.status, 200);
+    let answer = with_key(&server, "a", "y");
+    assert_eq!(
+        (answer.head.status, &answer.json()["code"]),
+        (422, &json!("idempotency_key_reused"))
+    );
+    assert_eq!(before_end(&server, &mut stream), ["\"x\""]);
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_refused() {
+    let server = Server::start(&[]);
+    let long = "k".repeat(256);
+    for key in ["", long.as_str(), "caf\u{e9}"] {
+        let answer = with_key(&server, key, "x");
+        assert_eq!(
+            (answer.head.status, &answer.json()["code"]),
+            (400, &json!("invalid_idempotency_key"))
+        );
+    }
+    let body = json!({"event_type": "test", "data": 1, "event_id": ""});
+    let answer = server.post("/events/broadcast", &body.to_string());
+    assert_eq!((answer.head.status, &answer.json()["field"]), (422, &json!("event_id")));
+}
+
+#[test]
+fn keys_can_be_switched_off() {
+    let server = Server::start(&["--idempotency-seconds", "0"]);
+    let ids = ["x", "x"].map(|data| with_key(&server, "a", data).json()["event_id"].clone());
+    assert_ne!(ids[0], ids[1]);
 }

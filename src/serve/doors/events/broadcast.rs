@@ -1,16 +1,19 @@
 //! `POST /events/broadcast`: an event for everyone, for one session, or for a type's subscribers.
+//!
+//! A publisher that may have to say it twice names its request, by `event_id` or by the header
+//! `Idempotency-Key`; then it is one event however often it comes.
 
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use crate::event::topic::Topic;
-use crate::event::{EventData, EventName, InvalidEvent, NewEvent};
+use crate::event::{EventData, EventId, EventName, InvalidEvent, NewEvent, RequestKey};
 use crate::hub::Refused;
-use crate::publish::PublishError;
+use crate::publish::{Keeping, KeyRefused, PublishError, Published};
 use crate::serve::conversation::Answer;
 use crate::serve::doors::EventTypes;
 use crate::serve::http::Response;
@@ -30,18 +33,87 @@ struct Broadcast {
     /// Answer only when the event is on disk.
     #[serde(default)]
     durable: bool,
+    /// The publisher's own name for this request: a second try is not a second event.
+    event_id: Option<String>,
+}
+
+/// The answer, by seed 004, and more where there is more to say.
+#[derive(Debug, Serialize)]
+struct Taken {
+    event_id: EventId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<usize>,
+    /// Whether it is on disk; absent if nobody waited for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored: Option<bool>,
+    /// It was published by an earlier request with the same key.
+    #[serde(skip_serializing_if = "is_false")]
+    repeated: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Publishes what the body says; answers with the event's id and the number of streams it is for.
 pub fn broadcast(call: &Call<'_>) -> Result<Answer, Problem> {
     let body: Broadcast = json_body(call.request, &call.body)?;
-    let event = event(&body, &call.app.event_types, call.app.publish_limits.max_event_bytes)?;
-    let receipt = call.app.publisher.publish(event).map_err(|error| problem(&error))?;
-    Ok(Response::json(
-        StatusCode::OK,
-        &json!({"event_id": receipt.id(), "matched": receipt.matched}),
-    )
-    .into())
+    if body.durable && !call.app.publisher.keeps() {
+        return Err(Problem::unprocessable(
+            "durable",
+            "This server keeps events in memory only; leave `durable` out.",
+        ));
+    }
+    let mut event = event(&body, &call.app.event_types, call.app.publish_limits.max_event_bytes)?;
+    event.request = request_key(call, body.event_id.as_deref())?.map(Box::new);
+    let at_least = if body.durable { Keeping::Awaited } else { Keeping::Passing };
+    let published = call.app.publisher.publish_as(event, at_least);
+    let published = published.map_err(|error| problem(&error))?;
+    if let (true, Some(Err(why))) = (body.durable, &published.stored) {
+        return Err(not_stored(&published, why));
+    }
+    let taken = Taken {
+        event_id: published.id,
+        matched: published.matched,
+        stored: published.stored.map(|stored| stored.is_ok()),
+        repeated: published.is_repeat,
+    };
+    Ok(Response::json(StatusCode::OK, &taken).into())
+}
+
+/// Asked to be on disk and is not known to be: the publisher is to try again, under the same key.
+fn not_stored(published: &Published, why: &str) -> Problem {
+    let detail = format!(
+        "The event {} was delivered, but {why}. Send it again with the same Idempotency-Key until it is \
+         stored.",
+        published.id
+    );
+    Problem { code: "not_stored", ..Problem::unavailable(Duration::from_secs(1)).detail(detail) }
+}
+
+/// What the publisher calls this request: `event_id`, or the header `Idempotency-Key`.
+fn request_key(call: &Call<'_>, event_id: Option<&str>) -> Result<Option<RequestKey>, Problem> {
+    let header = call.request.headers.get("idempotency-key").map(|value| value.to_str());
+    let header = header.transpose().ok().flatten();
+    let is_good = |key: &str| {
+        (1..=255).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    };
+    if call.request.headers.contains_key("idempotency-key") && !header.is_some_and(is_good) {
+        let detail = "Idempotency-Key is 1 to 255 printable ASCII characters.";
+        return Err(Problem::bad_request("invalid_idempotency_key", detail));
+    }
+    if event_id.is_some_and(|key| !is_good(key)) {
+        return Err(Problem::unprocessable("event_id", "1 to 255 printable ASCII characters."));
+    }
+    if let (Some(header), Some(field)) = (header, event_id)
+        && header != field
+    {
+        let detail = "`event_id` and the header Idempotency-Key differ; one of them is enough.";
+        return Err(Problem::unprocessable("event_id", detail));
+    }
+    let digest = || Sha256::digest(&call.body).into();
+    Ok(header.or(event_id).map(|key| RequestKey { key: key.to_owned(), digest: digest() }))
 }
 
 fn event(
@@ -49,12 +121,6 @@ fn event(
     types: &EventTypes,
     max_event_bytes: usize,
 ) -> Result<NewEvent, Problem> {
-    if body.durable {
-        return Err(Problem::unprocessable(
-            "durable",
-            "This server keeps events in memory only; leave `durable` out.",
-        ));
-    }
     let name = known_type("event_type", &body.event_type, types)?;
     let matched_as = body
         .subscription_filter
@@ -90,6 +156,14 @@ pub fn problem(error: &PublishError) -> Problem {
     match error {
         PublishError::Invalid(InvalidEvent::TooLarge { .. }) => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "event_too_large").detail(error.to_string())
+        }
+        PublishError::Key(KeyRefused::Reused) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused")
+                .detail(error.to_string())
+        }
+        PublishError::Key(KeyRefused::UnderWay) => {
+            let problem = Problem::conflict("idempotency_key_under_way", error.to_string());
+            problem.retry_after(Duration::from_secs(1))
         }
         PublishError::Invalid(_) => Problem::unprocessable("data", error.to_string()),
         PublishError::Refused(refused) => {

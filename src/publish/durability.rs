@@ -1,0 +1,108 @@
+//! Which events are to survive a restart, and for which of them the publisher waits.
+
+use super::Limits;
+use crate::event::topic::Audience;
+use crate::event::{EventName, NewEvent};
+
+/// How much is done for an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keeping {
+    /// It is in memory only: a sign of life, or progress that a newer word replaces.
+    Passing,
+    /// It goes to the journal; nobody waits for it.
+    Kept,
+    /// The publisher is answered when it is on disk.
+    Awaited,
+}
+
+/// The rules, from the settings.
+#[derive(Debug)]
+pub(super) struct Policy {
+    kept_topics: Vec<String>,
+    passing_types: Vec<EventName>,
+    awaited_types: Vec<EventName>,
+    keeps_updates: bool,
+}
+
+impl Policy {
+    pub fn new(limits: &Limits) -> Self {
+        let names = |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect();
+        Self {
+            kept_topics: limits.kept_topics.clone(),
+            passing_types: names(&limits.passing_types),
+            awaited_types: names(&limits.awaited_types),
+            keeps_updates: limits.keep_updates,
+        }
+    }
+
+    /// What is done for this event if its publisher asks for nothing.
+    pub fn keeping(&self, event: &NewEvent) -> Keeping {
+        let is_update = event.key.is_some() && !event.terminal;
+        let kind = kind(&event.target.audience);
+        if !self.kept_topics.iter().any(|kept| kept == kind)
+            || self.passing_types.contains(&event.name)
+            || (is_update && !self.keeps_updates)
+        {
+            return Keeping::Passing;
+        }
+        let is_awaited = event.terminal || self.awaited_types.contains(&event.name);
+        if is_awaited { Keeping::Awaited } else { Keeping::Kept }
+    }
+}
+
+/// The kinds of topics there are, by the names that the settings use.
+pub const TOPIC_KINDS: [&str; 8] =
+    ["events", "session", "user", "job", "batch", "queue", "worker", "channel"];
+
+fn kind(audience: &Audience) -> &'static str {
+    match audience {
+        Audience::Events => "events",
+        Audience::Session(_) => "session",
+        Audience::User(_) => "user",
+        Audience::Job(_) => "job",
+        Audience::Batch(_) => "batch",
+        Audience::Queue(_) => "queue",
+        Audience::Worker(_) => "worker",
+        Audience::Channel(_) => "channel",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::topic::Topic;
+    use crate::event::{EventData, EventKey};
+
+    fn check(limits: &Limits, name: &str, key: Option<&str>, terminal: bool, expected: Keeping) {
+        let data = EventData::encode(&1, 0).unwrap();
+        let event = NewEvent::new(Topic::events(), name.parse().unwrap(), data);
+        let event = NewEvent { key: key.map(EventKey::new), terminal, ..event };
+        assert_eq!(Policy::new(limits).keeping(&event), expected, "{name} {key:?} {terminal}");
+    }
+
+    #[test]
+    fn everything_is_kept_but_signs_of_life_and_plain_progress() {
+        let limits = Limits::default();
+        check(&limits, "system", None, false, Keeping::Kept);
+        check(&limits, "notification", None, false, Keeping::Awaited);
+        check(&limits, "ping", None, false, Keeping::Passing);
+        check(&limits, "progress", Some("job"), false, Keeping::Passing);
+        check(&limits, "progress", Some("job"), true, Keeping::Awaited);
+    }
+
+    #[test]
+    fn the_settings_decide() {
+        let limits = Limits {
+            keep_updates: true,
+            passing_types: vec!["chatter".into()],
+            awaited_types: vec!["order".into()],
+            ..Limits::default()
+        };
+        check(&limits, "progress", Some("job"), false, Keeping::Kept);
+        check(&limits, "chatter", None, true, Keeping::Passing);
+        check(&limits, "order", None, false, Keeping::Awaited);
+        check(&limits, "ping", None, false, Keeping::Kept);
+        let sessions_only = Limits { kept_topics: vec!["session".into()], ..Limits::default() };
+        check(&sessions_only, "system", None, true, Keeping::Passing);
+    }
+}

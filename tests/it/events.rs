@@ -4,6 +4,7 @@ mod answers;
 mod broadcast;
 mod ends;
 mod poll;
+mod pressure;
 mod resume;
 mod status;
 mod stream;
@@ -11,6 +12,8 @@ mod stream;
 use serde_json::{Value, json};
 
 use crate::support::{EventStream, Server};
+
+const JSON: &str = "Content-Type: application/json";
 
 /// A stream that is past its greeting.
 fn connected(server: &Server, path: &str) -> EventStream {

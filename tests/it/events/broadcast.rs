@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{before_end, broadcast, connected, publish, request};
+use super::{JSON, before_end, broadcast, connected, publish, request};
 use crate::support::{Response, Server};
-
-const JSON: &str = "Content-Type: application/json";
 
 #[test]
 fn an_event_reaches_those_it_is_for_and_they_are_counted() {

@@ -125,6 +125,11 @@ impl NewEvent {
         }
     }
 
+    /// Whether a newer event about the same may take its place before it is delivered.
+    pub fn is_update(&self) -> bool {
+        self.key.is_some() && !self.terminal
+    }
+
     /// The type that subscriptions are matched against.
     pub fn matched_name(&self) -> &EventName {
         self.matched_as.as_ref().unwrap_or(&self.name)
@@ -293,7 +298,7 @@ impl EventData {
 pub struct EventKey(Arc<str>);
 
 impl EventKey {
-    /// A key; any text will do, it never leaves the process.
+    /// A key of our own; any text will do, it never leaves the process. One from outside is parsed.
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }

@@ -9,15 +9,18 @@
 //! [`Sink`], so the whole engine is tested in memory, with a clock that is passed in.
 
 mod audience;
+mod backlog;
 mod batch;
 mod bell;
 mod gap;
 mod history;
 mod horizon;
+mod inbox;
 mod joined;
 mod journal;
 mod limits;
 mod outbox;
+mod pace;
 mod reaper;
 mod registry;
 mod replay;
@@ -37,6 +40,7 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+pub use self::backlog::Due;
 pub use self::gap::{Gap, GapReason};
 pub use self::joined::Joined;
 pub use self::journal::{Gone, Journal, Past, Remains};
@@ -48,10 +52,12 @@ pub use self::stream::{EndReason, Profile, Resume, State, Stream};
 
 pub use self::writer::Writer;
 
+use self::inbox::Inbox;
 use self::outbox::{Bound, Outbox};
+use self::pace::Pace;
 use self::registry::Streams;
 use self::sequencer::{Place, Sequencer};
-use self::shard::{Inbox, Shard};
+use self::shard::Shard;
 use self::snapshot::Totals;
 use self::stream::Seat;
 use crate::clock::Clock;
@@ -131,7 +137,8 @@ impl Hub {
         let sequencer = Arc::new(sequencer);
         let mut threads = Vec::new();
         for (number, (inbox, messages)) in inboxes.into_iter().zip(messages).enumerate() {
-            let shard = Shard::new(inbox, messages, clock.clone(), totals.clone());
+            let pace = Pace::new(limits.max_updates_per_second);
+            let shard = Shard::new(inbox, messages, pace, clock.clone(), totals.clone());
             let sequencer = sequencer.clone();
             let run = move || shard.run(|| sequencer.made_room());
             threads.push(spawn(format!("dispatch-{number}"), run)?);
@@ -173,13 +180,12 @@ impl Hub {
     pub fn join(&self, profile: Profile, sink: Arc<dyn Sink>) -> Result<Joined, Refused> {
         let hub = &self.0;
         let bound = Bound { events: hub.limits.outbox_events, bytes: hub.limits.outbox_bytes };
-        let (outbox, queue) = Outbox::new(sink, bound);
-        let stream = Arc::new(Stream::new(hub.seat(), profile, outbox));
+        let stream = Arc::new(Stream::new(hub.seat(), profile, Outbox::new(sink, bound)));
         // Known before it is watched: the kernel reports a hang-up only once.
         hub.streams.lock().by_number.insert(stream.number, stream.clone());
         let place = hub.admit(&stream).inspect_err(|_| hub.forget(&stream))?;
         let mut joined = Joined {
-            writer: Writer::new(stream.clone(), queue, hub),
+            writer: Writer::new(stream.clone(), hub),
             replay: place.replay(),
             after: place.after,
             hub: hub.clone(),

@@ -23,24 +23,28 @@ impl Dialect {
 
     /// Encodes an event, once for all streams of this dialect.
     pub fn encode(self, event: &Event) -> Frame {
-        let body = &event.body;
-        let mut block = Vec::with_capacity(body.data.as_str().len() + 96);
-        self.write_block(
-            &mut block,
-            &Block {
-                id: Some(event.id),
-                retry: None,
-                name: body.name.as_str(),
-                data: body.data.as_str(),
-            },
-        );
-        Frame::new(&block)
+        self.encode_block(&Block::of(event))
+    }
+
+    /// Encodes an event that stands for `stands_for` events of one stream, itself included, and says
+    /// so: in its data if that is an object, otherwise in a comment that scripts do not see.
+    pub fn encode_conflated(self, event: &Event, stands_for: u32) -> Frame {
+        match conflated_data(event.body.data.as_str(), stands_for) {
+            Some(data) => self.encode_block(&Block { data: &data, ..Block::of(event) }),
+            None => self.frame(&Block::of(event), Some(&format!("conflated {stands_for}"))),
+        }
     }
 
     /// Encodes something only one stream says, such as `connected`.
     pub fn encode_block(self, block: &Block<'_>) -> Frame {
+        self.frame(block, None)
+    }
+
+    /// A comment is for people who look at the wire. It stands inside a block that has data: one that
+    /// stood alone would make an empty event in some clients.
+    fn frame(self, block: &Block<'_>, comment: Option<&str>) -> Frame {
         let mut bytes = Vec::with_capacity(block.data.len() + 96);
-        self.write_block(&mut bytes, block);
+        self.write_block(&mut bytes, block, comment);
         Frame::new(&bytes)
     }
 
@@ -52,7 +56,7 @@ impl Dialect {
         }
     }
 
-    fn write_block(self, out: &mut Vec<u8>, block: &Block<'_>) {
+    fn write_block(self, out: &mut Vec<u8>, block: &Block<'_>, comment: Option<&str>) {
         match self {
             Self::Events => {
                 if let Some(id) = block.id {
@@ -60,6 +64,9 @@ impl Dialect {
                 }
                 if let Some(retry) = block.retry {
                     field(out, "retry", &retry.as_millis().to_string());
+                }
+                if let Some(comment) = comment {
+                    field(out, "", comment);
                 }
                 field(out, "event", block.name);
                 for line in lines(block.data) {
@@ -82,6 +89,25 @@ pub struct Block<'a> {
     pub name: &'a str,
     /// The data; may contain any line break.
     pub data: &'a str,
+}
+
+impl<'a> Block<'a> {
+    fn of(event: &'a Event) -> Self {
+        Self {
+            id: Some(event.id),
+            retry: None,
+            name: event.body.name.as_str(),
+            data: event.body.data.as_str(),
+        }
+    }
+}
+
+/// JSON data that says how many events it stands for: as the last member `conflated`, if it is an
+/// object. A member of that name that was there before is overruled, as the last one counts.
+pub fn conflated_data(data: &str, stands_for: u32) -> Option<String> {
+    let members = data.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let comma = if members.trim().is_empty() { "" } else { ", " };
+    Some(format!("{{{members}{comma}\"conflated\": {stands_for}}}"))
 }
 
 fn field(out: &mut Vec<u8>, name: &str, value: &str) {
@@ -166,6 +192,29 @@ mod tests {
             "id: 7-1\nevent: note\ndata: [1,\ndata: 2,\ndata: 3,\ndata: 4]\n\n",
         );
         check("[\n\n1]", "id: 7-1\nevent: note\ndata: [\ndata: \ndata: 1]\n\n");
+    }
+
+    fn check_conflated(data: &str, expected: &str) {
+        let data = EventData::from_json(data, 0).unwrap();
+        let body = NewEvent::new(Topic::events(), "note".parse().unwrap(), data);
+        let event = Event::new(EventId { ms: 7, n: 1 }, 7, body);
+        let frame = Dialect::Events.encode_conflated(&event, 3);
+        let bytes = std::str::from_utf8(frame.bytes(Envelope::Bare)).unwrap();
+        assert_eq!(bytes, format!("id: 7-1\n{expected}\n\n"));
+    }
+
+    #[test]
+    fn a_conflated_event_says_how_many_it_stands_for() {
+        check_conflated(r#"{"a":1}"#, "event: note\ndata: {\"a\":1, \"conflated\": 3}");
+        check_conflated("{}", "event: note\ndata: {\"conflated\": 3}");
+        check_conflated(" { }\t", "event: note\ndata: { \"conflated\": 3}");
+        check_conflated(
+            "{\"a\":\n{}\n}\n",
+            "event: note\ndata: {\"a\":\ndata: {}\ndata: , \"conflated\": 3}",
+        );
+        for data in ["1", "[{}]", r#""{}""#, "null"] {
+            check_conflated(data, &format!(": conflated 3\nevent: note\ndata: {data}"));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::stream::Profile;
 use crate::event::Event;
 use crate::event::dialect::{Dialect, Envelope};
 
@@ -13,6 +14,13 @@ pub(super) struct Wire {
     pub envelope: Envelope,
 }
 
+impl Wire {
+    /// How a stream wants its events.
+    pub fn of(profile: &Profile) -> Self {
+        Self { dialect: profile.dialect, envelope: profile.envelope }
+    }
+}
+
 /// Some events in their order, encoded one behind the other.
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
@@ -21,6 +29,7 @@ pub(super) struct Batch<'a> {
     bytes: Cow<'a, [u8]>,
     /// Where each event's bytes end. Empty for a single event.
     ends: Vec<usize>,
+    updates: usize,
 }
 
 /// What a client did not take of a batch.
@@ -46,9 +55,10 @@ impl Unwritten<'_> {
 impl<'a> Batch<'a> {
     /// Encodes `events`, which are not empty. A single event's bytes are not copied.
     pub fn new(events: &'a [Arc<Event>], wire: Wire) -> Self {
+        let updates = events.iter().filter(|event| event.body.is_update()).count();
         if let [event] = events {
             let bytes = event.frame(wire.dialect).bytes(wire.envelope);
-            return Self { events, wire, bytes: bytes.into(), ends: Vec::new() };
+            return Self { events, wire, bytes: bytes.into(), ends: Vec::new(), updates };
         }
         let mut bytes = Vec::new();
         let mut ends = Vec::with_capacity(events.len());
@@ -56,7 +66,20 @@ impl<'a> Batch<'a> {
             bytes.extend_from_slice(event.frame(wire.dialect).bytes(wire.envelope));
             ends.push(bytes.len());
         }
-        Self { events, wire, bytes: bytes.into(), ends }
+        Self { events, wire, bytes: bytes.into(), ends, updates }
+    }
+
+    pub fn events(&self) -> &[Arc<Event>] {
+        self.events
+    }
+
+    pub fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// How many of its events are updates.
+    pub fn updates(&self) -> usize {
+        self.updates
     }
 
     /// How many events it carries.

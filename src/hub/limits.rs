@@ -20,6 +20,8 @@ pub struct Limits {
     pub outbox_events: usize,
     /// Bytes that may wait for one slow stream.
     pub outbox_bytes: usize,
+    /// How often a second a stream is sent updates: events with a key that are not terminal.
+    pub max_updates_per_second: usize,
     /// How long an event stays in the history; zero: nothing is kept.
     pub history_age: Duration,
     /// How many events the history holds.
@@ -46,6 +48,7 @@ impl Default for Limits {
             publish_wait: Duration::from_secs(1),
             outbox_events: 4_096,
             outbox_bytes: 4 << 20,
+            max_updates_per_second: 0,
             history_age: Duration::from_secs(300),
             history_events: 100_000,
             history_bytes: 64 << 20,

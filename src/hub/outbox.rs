@@ -1,31 +1,37 @@
-//! One stream's queue and sink, and whose turn it is to write.
+//! One stream's backlog and sink, and whose turn it is to write.
 //!
 //! At any time exactly one thread may write to the sink:
 //!
 //! - the **dispatcher**, as long as the client keeps up: it writes straight through, without
 //!   blocking ([`Outbox::deliver`]);
 //! - the stream's own **writer** thread otherwise: the dispatcher then only queues, and the writer
-//!   blocks on the slow client in its stead until the queue is empty ([`super::writer`]).
+//!   blocks on the slow client in its stead until nothing waits ([`super::writer`]).
 //!
 //! A stream begins in the writer's turn, so joining, replaying and lagging are one mechanism, with
-//! neither a gap nor a repeat at the seam. The turn changes under a small lock. The dispatcher
-//! holds it for one non-blocking write, the writer never while it writes; nobody else waits for it.
+//! neither a gap nor a repeat at the seam. The turn and the backlog are under one small lock. The
+//! dispatcher holds it for one non-blocking write, the writer never while it writes or encodes; nobody
+//! else waits for it.
 //!
-//! What "full" means: when more events or bytes wait than the limits allow, the stream is ended as
-//! a slow consumer and its client resumes from the history.
+//! What "full" means: of the updates of one subject only the newest waits ([`super::backlog`]). When
+//! more events or bytes than the limits allow wait nevertheless, the stream is ended as a slow consumer
+//! and its client resumes from the history.
+//!
+//! With a ceiling on updates ([`super::pace`]), what comes too soon waits in the dispatcher's turn. What
+//! comes behind it goes out behind it: an event that is no update takes all that waits along.
 
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
 use parking_lot::Mutex;
 
-use super::batch::{Batch, Unwritten};
+use super::backlog::{Backlog, Load};
+use super::batch::{Batch, Wire};
 use super::bell::Bell;
+use super::pace::Period;
 use super::stream::{EndReason, State};
 use crate::event::Event;
 
@@ -62,25 +68,13 @@ enum Turn {
     Writer,
 }
 
-/// What waits for the writer.
-#[derive(Debug)]
-pub(super) enum Item {
-    /// An event none of whose bytes were written.
-    Event(Arc<Event>),
-    /// The rest of an event whose first bytes were written.
-    Rest(Box<[u8]>),
-}
-
-/// One stream's queue and sink.
+/// One stream's backlog and sink.
 #[derive(Debug)]
 pub(super) struct Outbox {
     pub(super) sink: Arc<dyn Sink>,
-    turn: Mutex<Turn>,
-    queue: Sender<Item>,
+    line: Mutex<Line>,
     /// Wakes the writer.
     pub bell: Bell,
-    queued_events: AtomicUsize,
-    queued_bytes: AtomicUsize,
     bound: Bound,
     /// An [`EndReason`]'s number, or [`OPEN`].
     ended: AtomicU8,
@@ -88,38 +82,61 @@ pub(super) struct Outbox {
 
 const OPEN: u8 = u8::MAX;
 
-/// The writer's end of an outbox's queue.
+/// What the lock protects.
 #[derive(Debug)]
-pub(super) struct Queue(Receiver<Item>);
+struct Line {
+    turn: Turn,
+    backlog: Backlog,
+    /// What the writer has taken out of the backlog and not written yet.
+    writing_events: usize,
+    writing_bytes: usize,
+    /// How many events newer ones have replaced.
+    conflated: u64,
+    /// The last period in which updates went out, if there is a ceiling on them.
+    updated: Option<Period>,
+}
 
-impl Queue {
-    /// Takes what there is, without waiting.
-    pub fn items(&self) -> impl Iterator<Item = Item> {
-        self.0.try_iter()
-    }
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Delivery {
+    /// Events that the client's connection took.
+    pub events: usize,
+    /// Bytes that it took.
+    pub bytes: usize,
+    /// Events that newer ones have replaced.
+    pub conflated: usize,
+    /// Something waits for the period's end: then [`Outbox::release`] is due.
+    pub holds_back: bool,
 }
 
 impl Outbox {
-    /// An outbox in the writer's turn, and the writer's end of its queue.
-    pub fn new(sink: Arc<dyn Sink>, bound: Bound) -> (Self, Queue) {
-        // Unbounded, because a bounded channel allocates all its places up front: 40 KiB for 1,024.
-        // The bound is kept by our own counts.
-        let (queue, receiver) = crossbeam_channel::unbounded();
-        let outbox = Self {
+    /// An outbox in the writer's turn.
+    pub fn new(sink: Arc<dyn Sink>, bound: Bound) -> Self {
+        let line = Line {
+            turn: Turn::Writer,
+            backlog: Backlog::default(),
+            writing_events: 0,
+            writing_bytes: 0,
+            conflated: 0,
+            updated: None,
+        };
+        Self {
             sink,
-            turn: Mutex::new(Turn::Writer),
-            queue,
+            line: Mutex::new(line),
             bell: Bell::default(),
-            queued_events: AtomicUsize::new(0),
-            queued_bytes: AtomicUsize::new(0),
             bound,
             ended: AtomicU8::new(OPEN),
-        };
-        (outbox, Queue(receiver))
+        }
     }
 
+    /// How many events the client has not taken yet.
     pub fn queued_events(&self) -> usize {
-        self.queued_events.load(Ordering::Relaxed)
+        self.line.lock().events()
+    }
+
+    /// How many events newer ones have replaced.
+    pub fn conflated(&self) -> u64 {
+        self.line.lock().conflated
     }
 
     pub fn end_reason(&self) -> Option<EndReason> {
@@ -130,7 +147,7 @@ impl Outbox {
         if self.end_reason().is_some() {
             return State::Ending;
         }
-        match *self.turn.lock() {
+        match self.line.lock().turn {
             Turn::Dispatcher => State::Direct,
             Turn::Writer => State::Lagging,
         }
@@ -152,66 +169,142 @@ impl Outbox {
 
     /// Writes a batch through, or queues what the client does not take. Never blocks.
     ///
-    /// Returns the events and bytes that were written.
-    pub fn deliver(&self, batch: &Batch<'_>) -> (usize, usize) {
+    /// `period` is there if there is a ceiling on updates.
+    pub fn deliver(&self, batch: &Batch<'_>, period: Option<Period>) -> Delivery {
         if self.end_reason().is_some() {
-            return (0, 0);
+            return Delivery::default();
         }
-        let mut turn = self.turn.lock();
-        let bytes = match *turn {
-            Turn::Writer => 0,
-            Turn::Dispatcher => match self.write_through(batch) {
-                Some(bytes) => bytes,
-                None => return (0, 0),
-            },
+        let mut line = self.line.lock();
+        let delivery = match line.turn {
+            Turn::Dispatcher if line.lets_through(batch, period) => {
+                self.write_through(&mut line, batch)
+            }
+            Turn::Dispatcher => self.hold_back(&mut line, batch, period),
+            Turn::Writer => {
+                let conflated = line.queue_up(batch);
+                Delivery { conflated, ..Delivery::default() }
+            }
         };
-        let rest = batch.unwritten(bytes);
-        if !rest.is_empty() {
-            *turn = Turn::Writer;
-            self.queue_up(&rest, batch);
+        if batch.updates() > 0 {
+            line.updated = period;
         }
-        (batch.len() - rest.events(), bytes)
+        if line.turn == Turn::Writer && !line.backlog.is_empty() {
+            if self.is_full(&line) {
+                self.end(EndReason::SlowConsumer);
+            } else {
+                self.bell.ring();
+            }
+        }
+        delivery
     }
 
-    /// Makes it the writer's turn.
-    pub fn take_turn(&self) {
-        *self.turn.lock() = Turn::Writer;
+    /// Writes what was held back until this period; what the client does not take is left to the writer.
+    pub fn release(&self, wire: Wire, period: Period) -> Delivery {
+        let mut line = self.line.lock();
+        if line.turn == Turn::Writer || line.backlog.is_empty() || self.end_reason().is_some() {
+            return Delivery::default();
+        }
+        line.updated = Some(period);
+        let delivery = self.flush(&mut line, wire);
+        if line.turn == Turn::Writer {
+            self.bell.ring();
+        }
+        delivery
     }
 
-    /// Makes it the writer's turn unless something is queued: then false. It may be the rest of an
+    /// Whether it is the writer's turn. After the end it is, for good, so that it can say goodbye.
+    pub fn is_writers_turn(&self) -> bool {
+        let mut line = self.line.lock();
+        if self.end_reason().is_some() {
+            line.turn = Turn::Writer;
+        }
+        line.turn == Turn::Writer
+    }
+
+    /// Makes it the writer's turn; returns whether nothing waits. What waits may be the rest of an
     /// event whose beginning the client has already.
-    pub fn take_turn_if_empty(&self, queue: &Queue) -> bool {
-        let mut turn = self.turn.lock();
-        let is_empty = queue.0.is_empty();
-        if is_empty {
-            *turn = Turn::Writer;
-        }
-        is_empty
+    pub fn take_turn(&self) -> bool {
+        let mut line = self.line.lock();
+        line.turn = Turn::Writer;
+        line.backlog.is_empty()
+    }
+
+    /// Takes what one write can carry, in the writer's turn.
+    pub fn take(&self, max_bytes: usize) -> Load {
+        let mut line = self.line.lock();
+        let load = line.backlog.take(max_bytes);
+        line.writing_events += load.events;
+        line.writing_bytes += load.queued_bytes;
+        load
+    }
+
+    /// Notes that what was taken has been written.
+    pub fn note_written(&self, load: &Load) {
+        let mut line = self.line.lock();
+        line.writing_events -= load.events;
+        line.writing_bytes -= load.queued_bytes;
     }
 
     /// Makes it the dispatcher's turn, unless something has been queued meanwhile: then false. After
-    /// the end it stays the writer's, so that it can say goodbye.
-    pub fn hand_over(&self, queue: &Queue) -> Result<bool, EndReason> {
-        let mut turn = self.turn.lock();
-        if !queue.0.is_empty() {
+    /// the end it stays the writer's.
+    pub fn hand_over(&self) -> Result<bool, EndReason> {
+        let mut line = self.line.lock();
+        if !line.backlog.is_empty() {
             return Ok(false);
         }
         if let Some(reason) = self.end_reason() {
             return Err(reason);
         }
-        *turn = Turn::Dispatcher;
+        line.turn = Turn::Dispatcher;
+        line.backlog.shrink();
         Ok(true)
     }
 
-    /// Notes that so much of what was queued has been written.
-    pub fn note_written(&self, events: usize, bytes: usize) {
-        self.queued_events.fetch_sub(events, Ordering::Relaxed);
-        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    fn write_through(&self, line: &mut Line, batch: &Batch<'_>) -> Delivery {
+        let Some(bytes) = self.try_write(batch.bytes()) else { return Delivery::default() };
+        let rest = batch.unwritten(bytes);
+        let mut conflated = 0;
+        if !rest.is_empty() {
+            line.turn = Turn::Writer;
+            if !rest.partial.is_empty() {
+                line.backlog.put_rest(rest.partial, 1);
+            }
+            conflated = line.queue_up_events(rest.whole, batch);
+        }
+        Delivery { events: batch.len() - rest.events(), bytes, conflated, holds_back: false }
+    }
+
+    /// Queues a batch until the period's end, unless there is a reason to send all that waits now.
+    fn hold_back(&self, line: &mut Line, batch: &Batch<'_>, period: Option<Period>) -> Delivery {
+        let conflated = line.queue_up(batch);
+        let is_only_updates = batch.updates() == batch.len();
+        if is_only_updates && line.updated == period && !self.is_full(line) {
+            return Delivery { conflated, holds_back: true, ..Delivery::default() };
+        }
+        Delivery { conflated, ..self.flush(line, batch.wire()) }
+    }
+
+    /// Writes all that waits, without blocking. If the client does not take it all, it is the writer's
+    /// turn.
+    fn flush(&self, line: &mut Line, wire: Wire) -> Delivery {
+        let load = line.backlog.take(usize::MAX);
+        line.backlog.shrink();
+        let bytes = load.encode(wire);
+        let Some(written) = self.try_write(&bytes) else { return Delivery::default() };
+        let mut delivery = Delivery { bytes: written, ..Delivery::default() };
+        if written == bytes.len() {
+            delivery.events = load.events;
+        } else {
+            // The events count as delivered when their last byte is.
+            line.backlog.put_rest(&bytes[written..], load.events);
+            line.turn = Turn::Writer;
+        }
+        delivery
     }
 
     /// One non-blocking write: the number of bytes taken, or `None` if the client is gone.
-    fn write_through(&self, batch: &Batch<'_>) -> Option<usize> {
-        match self.sink.try_write(batch.bytes()) {
+    fn try_write(&self, bytes: &[u8]) -> Option<usize> {
+        match self.sink.try_write(bytes) {
             Ok(bytes) => Some(bytes),
             Err(error) if is_retry(&error) => Some(0),
             Err(_) => {
@@ -221,24 +314,37 @@ impl Outbox {
         }
     }
 
-    fn queue_up(&self, rest: &Unwritten<'_>, batch: &Batch<'_>) {
-        let bytes = rest.partial.len()
-            + rest.whole.iter().map(|event| batch.frame(event).len()).sum::<usize>();
-        let events = rest.events();
-        let waiting_events = self.queued_events.fetch_add(events, Ordering::Relaxed) + events;
-        let waiting_bytes = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if exceeds(waiting_events, self.bound.events) || exceeds(waiting_bytes, self.bound.bytes) {
-            self.end(EndReason::SlowConsumer);
-            return;
-        }
-        if !rest.partial.is_empty() {
-            let _ = self.queue.send(Item::Rest(rest.partial.into()));
-        }
-        for event in rest.whole {
-            // Fails only when the writer is gone, and then the stream is as well.
-            let _ = self.queue.send(Item::Event(event.clone()));
-        }
-        self.bell.ring();
+    fn is_full(&self, line: &Line) -> bool {
+        exceeds(line.events(), self.bound.events)
+            || exceeds(line.backlog.bytes() + line.writing_bytes, self.bound.bytes)
+    }
+}
+
+impl Line {
+    fn events(&self) -> usize {
+        self.backlog.events() + self.writing_events
+    }
+
+    /// Whether a batch goes out as it is: nothing waits, and no ceiling on updates is in the way.
+    fn lets_through(&self, batch: &Batch<'_>, period: Option<Period>) -> bool {
+        self.backlog.is_empty()
+            && match batch.updates() {
+                0 => true,
+                1 => period.is_none() || self.updated != period,
+                _ => period.is_none(),
+            }
+    }
+
+    /// Returns how many events were replaced by newer ones.
+    fn queue_up(&mut self, batch: &Batch<'_>) -> usize {
+        self.queue_up_events(batch.events(), batch)
+    }
+
+    fn queue_up_events(&mut self, events: &[Arc<Event>], batch: &Batch<'_>) -> usize {
+        let replaced = |event: &&Arc<Event>| self.backlog.push(event, batch.frame(event).len());
+        let conflated = events.iter().filter(replaced).count();
+        self.conflated += conflated as u64;
+        conflated
     }
 }
 
@@ -249,57 +355,4 @@ fn exceeds(value: usize, limit: usize) -> bool {
 
 fn is_retry(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::batch::Wire;
-    use super::super::tests::memory::Memory;
-    use super::*;
-    use crate::event::dialect::{Dialect, Envelope};
-    use crate::event::topic::Topic;
-    use crate::event::{EventData, EventId, NewEvent};
-
-    /// Delivers one event as the dispatcher does.
-    fn deliver(outbox: &Outbox) -> (usize, usize) {
-        let data = EventData::encode(&1, 0).unwrap();
-        let body = NewEvent::new(Topic::events(), "e".parse().unwrap(), data);
-        let events = [Arc::new(Event::new(EventId { ms: 1, n: 0 }, 1, body))];
-        let wire = Wire { dialect: Dialect::Events, envelope: Envelope::Bare };
-        outbox.deliver(&Batch::new(&events, wire))
-    }
-
-    fn outbox(room: usize) -> (Outbox, Queue) {
-        Outbox::new(Memory::with_room(room), Bound { events: 0, bytes: 0 })
-    }
-
-    // The windows in which these matter are too short for the randomized tests to hit them.
-
-    #[test]
-    fn the_dispatcher_gets_no_turn_while_something_waits() {
-        let (outbox, queue) = outbox(usize::MAX);
-        assert_eq!(deliver(&outbox), (0, 0), "a stream begins in the writer's turn");
-        assert_eq!(outbox.hand_over(&queue), Ok(false));
-        assert_eq!(queue.items().count(), 1);
-        assert_eq!(outbox.hand_over(&queue), Ok(true));
-        assert_eq!(deliver(&outbox).0, 1);
-    }
-
-    #[test]
-    fn no_heartbeat_gets_between_the_parts_of_an_event() {
-        let (outbox, queue) = outbox(5);
-        assert_eq!(outbox.hand_over(&queue), Ok(true));
-        assert_eq!(deliver(&outbox), (0, 5), "a part of the event is with the client");
-        assert!(!outbox.take_turn_if_empty(&queue));
-        assert_eq!(queue.items().count(), 1);
-        assert!(outbox.take_turn_if_empty(&queue));
-    }
-
-    #[test]
-    fn after_the_end_the_turn_stays_with_the_writer() {
-        let (outbox, queue) = outbox(usize::MAX);
-        outbox.end(EndReason::Shutdown);
-        outbox.end(EndReason::ClientGone);
-        assert_eq!(outbox.hand_over(&queue), Err(EndReason::Shutdown), "the first reason stands");
-    }
 }

@@ -7,100 +7,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 
-use super::Limits;
 use super::batch::{Batch, Wire};
-use super::bell::Bell;
+use super::inbox::{Inbox, Message};
+use super::outbox::Delivery;
+use super::pace::{Pace, Period};
 use super::snapshot::Totals;
-use super::stream::{EndReason, Stream};
+use super::stream::Stream;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::event::subscription::NameFilter;
 use crate::event::topic::Topic;
-
-/// What a dispatcher is told.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// Deliver this.
-    Event(Arc<Event>),
-    /// From here on, deliver to this stream too.
-    Join(Arc<Stream>),
-    /// From here on, do not.
-    Leave(Arc<Stream>),
-    /// End these streams, after everything before has been delivered to them.
-    End(Vec<Arc<Stream>>, EndReason),
-    /// End yourself.
-    Stop,
-}
-
-/// The way into a dispatcher, bounded in events and bytes for those who ask first.
-#[derive(Debug)]
-pub(super) struct Inbox {
-    messages: Sender<Message>,
-    /// Wakes the dispatcher.
-    bell: Bell,
-    pub waiting: AtomicUsize,
-    waiting_bytes: AtomicUsize,
-    max_events: usize,
-    max_bytes: usize,
-}
-
-impl Inbox {
-    pub fn new(limits: &Limits) -> (Arc<Self>, Receiver<Message>) {
-        // Unbounded, because joins and leaves must never be refused; events are bounded by count.
-        let (messages, receiver) = crossbeam_channel::unbounded();
-        let inbox = Self {
-            messages,
-            bell: Bell::default(),
-            waiting: AtomicUsize::new(0),
-            waiting_bytes: AtomicUsize::new(0),
-            max_events: limits.inbox_events,
-            max_bytes: limits.inbox_bytes,
-        };
-        (Arc::new(inbox), receiver)
-    }
-
-    /// Whether one more event is welcome.
-    pub fn has_room(&self) -> bool {
-        let below =
-            |value: &AtomicUsize, limit| limit == 0 || value.load(Ordering::Relaxed) < limit;
-        below(&self.waiting, self.max_events) && below(&self.waiting_bytes, self.max_bytes)
-    }
-
-    pub fn put_event(&self, event: Arc<Event>) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.waiting_bytes.fetch_add(event.weight(), Ordering::Relaxed);
-        self.put(Message::Event(event));
-        self.bell.ring();
-    }
-
-    /// Puts a message without waking the dispatcher: it takes joins and leaves together with the
-    /// next event, or when the reaper rings.
-    pub fn put(&self, message: Message) {
-        // Fails only when the dispatcher has ended, and then there is nobody to deliver to.
-        let _ = self.messages.send(message);
-        if self.messages.len() >= MANY {
-            self.bell.ring();
-        }
-    }
-
-    /// Wakes the dispatcher.
-    pub fn ring(&self) {
-        self.bell.ring();
-    }
-
-    fn taken(&self, events: &[Arc<Event>]) {
-        self.waiting.fetch_sub(events.len(), Ordering::Relaxed);
-        self.waiting_bytes
-            .fetch_sub(events.iter().map(|event| event.weight()).sum(), Ordering::Relaxed);
-    }
-}
-
-/// As many messages are not left lying, even if none of them is an event.
-const MANY: usize = 1_024;
 
 /// The most events of one round. What a round brings a stream should fit into its socket's buffer:
 /// rounds of 1,024 events of 200 bytes made half of the streams lag, and halved the throughput.
@@ -115,6 +36,8 @@ pub(super) struct Shard {
     messages: Receiver<Message>,
     clock: Arc<dyn Clock>,
     totals: Arc<Totals>,
+    /// If there is a ceiling on updates.
+    pace: Option<Pace>,
     groups: Vec<Group>,
     /// Places in `groups` whose last member has left.
     vacant: Vec<usize>,
@@ -140,6 +63,7 @@ impl Shard {
     pub fn new(
         inbox: Arc<Inbox>,
         messages: Receiver<Message>,
+        pace: Option<Pace>,
         clock: Arc<dyn Clock>,
         totals: Arc<Totals>,
     ) -> Self {
@@ -148,6 +72,7 @@ impl Shard {
             messages,
             clock,
             totals,
+            pace,
             groups: Vec::new(),
             vacant: Vec::new(),
             by_topic: HashMap::new(),
@@ -158,10 +83,11 @@ impl Shard {
 
     /// Dispatches until told to stop. `made_room` is called after each round is taken.
     pub fn run(mut self, made_room: impl Fn()) {
-        self.inbox.bell.answer();
+        self.inbox.answer();
         loop {
+            let patience = self.release_due();
             let Ok(first) = self.messages.try_recv() else {
-                Bell::sleep(None);
+                self.inbox.sleep(patience);
                 continue;
             };
             let go_on = self.round(first);
@@ -201,6 +127,7 @@ impl Shard {
                 }
                 Message::Stop => {
                     self.deliver();
+                    self.release();
                     return false;
                 }
             }
@@ -211,7 +138,7 @@ impl Shard {
     }
 
     fn seat(&mut self, stream: &Arc<Stream>) {
-        let wire = Wire { dialect: stream.profile.dialect, envelope: stream.profile.envelope };
+        let wire = Wire::of(&stream.profile);
         let names = stream.profile.subscription.names();
         for topic in stream.profile.subscription.topics() {
             let of_topic =
@@ -236,6 +163,9 @@ impl Shard {
     }
 
     fn unseat(&mut self, stream: &Arc<Stream>) {
+        if let Some(pace) = &mut self.pace {
+            pace.forget(stream);
+        }
         for topic in stream.profile.subscription.topics() {
             let Some(of_topic) = self.by_topic.get_mut(topic) else { continue };
             of_topic.retain(|&index| {
@@ -274,23 +204,27 @@ impl Shard {
                 }
             }
         }
-        match self.touched[..] {
-            [] => return,
-            [only] => self.deliver_group(only),
-            _ => self.deliver_groups(),
+        if self.touched.is_empty() {
+            return;
         }
+        let mut round = Round::at(self.clock.now(), self.pace.as_mut());
+        match self.touched[..] {
+            [only] => self.deliver_group(only, &mut round),
+            _ => self.deliver_groups(&mut round),
+        }
+        self.account(round);
         for index in self.touched.drain(..) {
             self.groups[index].due.clear();
         }
     }
 
-    fn deliver_group(&self, index: usize) {
+    fn deliver_group(&self, index: usize, round: &mut Round) {
         let group = &self.groups[index];
-        self.write(&Batch::new(&group.due, group.wire), &group.members);
+        round.write(&Batch::new(&group.due, group.wire), &group.members);
     }
 
     /// Several groups have something due: a stream that is in more than one gets it all in one order.
-    fn deliver_groups(&self) {
+    fn deliver_groups(&self, round: &mut Round) {
         let mut seats: Vec<(&Arc<Stream>, usize)> = Vec::new();
         for &index in &self.touched {
             seats.extend(self.groups[index].members.iter().map(|member| (member, index)));
@@ -308,13 +242,13 @@ impl Shard {
         for seats in seats.chunk_by(|a, b| a.0.number == b.0.number) {
             let (stream, index) = seats[0];
             if let [_] = seats {
-                self.write(&shared[&index], std::slice::from_ref(stream));
+                round.write(&shared[&index], std::slice::from_ref(stream));
             } else {
                 let due =
                     seats.iter().flat_map(|(_, index)| self.groups[*index].due.iter().cloned());
                 let mut due: Vec<_> = due.collect();
                 due.sort_unstable_by_key(|event| event.id);
-                self.write(
+                round.write(
                     &Batch::new(&due, self.groups[index].wire),
                     std::slice::from_ref(stream),
                 );
@@ -322,18 +256,73 @@ impl Shard {
         }
     }
 
-    fn write(&self, batch: &Batch<'_>, members: &[Arc<Stream>]) {
-        let now = self.clock.now();
-        let mut delivered = (0, 0);
-        for stream in members {
-            let (events, bytes) = stream.outbox.deliver(batch);
-            if bytes > 0 {
-                stream.note_sent(now, events, bytes);
-                delivered.0 += events as u64;
-                delivered.1 += bytes as u64;
-            }
+    /// Releases what was held back, if it is time; returns how long to wait until it will be.
+    fn release_due(&mut self) -> Option<Duration> {
+        let due = self.pace.as_ref()?.due()?;
+        let patience = due.saturating_duration_since(self.clock.now());
+        if patience.is_zero() {
+            self.release();
+            return None;
         }
-        self.totals.note_delivered(delivered.0, delivered.1);
+        Some(patience)
+    }
+
+    fn release(&mut self) {
+        let Some(pace) = &mut self.pace else { return };
+        let now = self.clock.now();
+        let (period, streams) = pace.release(now);
+        let mut round = Round { period: Some(period), ..Round::at(now, None) };
+        for stream in streams {
+            round.note(&stream, stream.outbox.release(Wire::of(&stream.profile), period));
+        }
+        self.account(round);
+    }
+
+    fn account(&mut self, round: Round) {
+        self.totals.note_delivered(round.events, round.bytes);
+        if round.conflated > 0 {
+            self.totals.conflated.fetch_add(round.conflated, Ordering::Relaxed);
+        }
+        if let Some(pace) = &mut self.pace {
+            round.holding.iter().for_each(|stream| pace.hold(stream));
+        }
+    }
+}
+
+/// What was written at one time, and what came of it.
+#[derive(Debug)]
+struct Round {
+    now: Instant,
+    period: Option<Period>,
+    events: u64,
+    bytes: u64,
+    conflated: u64,
+    /// Those who hold something back.
+    holding: Vec<Arc<Stream>>,
+}
+
+impl Round {
+    fn at(now: Instant, pace: Option<&mut Pace>) -> Self {
+        let period = pace.map(|pace| pace.period(now));
+        Self { now, period, events: 0, bytes: 0, conflated: 0, holding: Vec::new() }
+    }
+
+    fn write(&mut self, batch: &Batch<'_>, members: &[Arc<Stream>]) {
+        for stream in members {
+            self.note(stream, stream.outbox.deliver(batch, self.period));
+        }
+    }
+
+    fn note(&mut self, stream: &Arc<Stream>, delivery: Delivery) {
+        if delivery.bytes > 0 {
+            stream.note_sent(self.now, delivery.events, delivery.bytes);
+            self.events += delivery.events as u64;
+            self.bytes += delivery.bytes as u64;
+        }
+        self.conflated += delivery.conflated as u64;
+        if delivery.holds_back {
+            self.holding.push(stream.clone());
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct Totals {
     pub refused: AtomicU64,
     delivered: AtomicU64,
     bytes: AtomicU64,
+    pub conflated: AtomicU64,
     pub opened: AtomicU64,
     pub resumed: AtomicU64,
     ended: [AtomicU64; EndReason::ALL.len()],
@@ -85,6 +86,7 @@ impl Totals {
             refused: read(&self.refused),
             delivered: read(&self.delivered),
             bytes: read(&self.bytes),
+            conflated: read(&self.conflated),
             opened: read(&self.opened),
             resumed: read(&self.resumed),
             ended: EndReason::ALL.map(|reason| (reason, read(&self.ended[reason as usize]))),
@@ -123,6 +125,9 @@ pub struct Counts {
     pub delivered: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Events that were replaced by newer ones about the same before they could be handed over: one
+    /// event to ten slow streams counts ten.
+    pub conflated: u64,
     /// Streams that joined.
     pub opened: u64,
     /// Streams that joined with the id of the last event they had.

@@ -117,6 +117,11 @@ impl Stream {
         self.sent.bytes.load(Ordering::Relaxed)
     }
 
+    /// Events that were replaced by newer ones about the same before they could be sent.
+    pub fn events_conflated(&self) -> u64 {
+        self.outbox.conflated()
+    }
+
     /// Events that wait because the client is slow.
     pub fn queue_size(&self) -> usize {
         self.outbox.queued_events()

@@ -1,11 +1,13 @@
 //! The engine's invariants, over in-memory sinks. ARCHITECTURE.md lists them; each has a test here
 //! that can fail.
 
-pub(super) mod memory;
+mod conflation;
+mod memory;
 mod order;
 mod restart;
 mod slowness;
 mod time;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,5 +134,5 @@ fn a_poll_takes_events_instead_of_writing_them() {
     assert!(joined.writer.take_events(Duration::ZERO).unwrap().is_empty());
     let id = hub.publish(event(&Topic::events(), "a", 1)).unwrap().id();
     let events = joined.writer.take_events(Duration::from_secs(60)).unwrap();
-    assert_eq!(events.iter().map(|event| event.id).collect::<Vec<_>>(), [id]);
+    assert_eq!(events.iter().map(|due| due.event.id).collect::<Vec<_>>(), [id]);
 }

@@ -7,8 +7,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::backlog::Due;
+use super::batch::Wire;
 use super::bell::Bell;
-use super::outbox::{Item, Queue};
 use super::snapshot::Totals;
 use super::stream::{EndReason, Stream};
 use crate::clock::Clock;
@@ -18,7 +19,6 @@ use crate::event::Event;
 #[derive(Debug)]
 pub struct Writer {
     pub(super) stream: Arc<Stream>,
-    queue: Queue,
     clock: Arc<dyn Clock>,
     totals: Arc<Totals>,
     /// How long a write may make no progress; `None` means for ever.
@@ -31,11 +31,10 @@ pub struct Writer {
 const GATHER_BYTES: usize = 128 << 10;
 
 impl Writer {
-    pub(super) fn new(stream: Arc<Stream>, queue: Queue, hub: &super::Shared) -> Self {
+    pub(super) fn new(stream: Arc<Stream>, hub: &super::Shared) -> Self {
         let on = |limit: Duration| (!limit.is_zero()).then_some(limit);
         Self {
             stream,
-            queue,
             clock: hub.clock.clone(),
             totals: hub.totals.clone(),
             write_deadline: on(hub.limits.write_deadline),
@@ -57,7 +56,7 @@ impl Writer {
             Ok(taken) if taken == opening.len() => {
                 self.note_sent(1, taken);
                 // Whatever has been queued meanwhile, or an end, is found when the thread runs.
-                let _ = outbox.hand_over(&self.queue);
+                let _ = outbox.hand_over();
                 Vec::new()
             }
             Ok(taken) => opening[taken..].to_vec(),
@@ -90,23 +89,27 @@ impl Writer {
 
     pub(super) fn beat_if_due(&self, heartbeat: &[u8]) -> Result<(), EndReason> {
         let is_due = self.heartbeat.is_some_and(|interval| self.silence() >= interval);
-        if is_due && self.stream.outbox.take_turn_if_empty(&self.queue) {
+        // What waits is a sign of life as well, and is written next.
+        if is_due && self.stream.outbox.take_turn() {
             self.send(heartbeat, 0)?;
         }
         Ok(())
     }
 
-    /// Writes what is queued until nothing is left, and hands over to the dispatcher.
+    /// In its turn: writes what waits until nothing is left, and hands over to the dispatcher.
     fn catch_up(&self) -> Result<(), EndReason> {
         let outbox = &self.stream.outbox;
-        outbox.take_turn();
+        if !outbox.is_writers_turn() {
+            return Ok(());
+        }
+        let wire = Wire::of(&self.stream.profile);
         loop {
             self.check_cut()?;
-            let load = self.gather(&mut self.queue.items());
-            if !load.bytes.is_empty() {
-                self.send(&load.bytes, load.events)?;
-                outbox.note_written(load.events, load.bytes.len());
-            } else if outbox.hand_over(&self.queue)? {
+            let load = outbox.take(GATHER_BYTES);
+            if load.events > 0 {
+                self.send(&load.encode(wire), load.events)?;
+                outbox.note_written(&load);
+            } else if outbox.hand_over()? {
                 return Ok(());
             }
         }
@@ -122,53 +125,33 @@ impl Writer {
 
     /// Writes events from before the stream joined, a good deal at a time.
     pub fn replay(&mut self, events: Vec<Arc<Event>>) -> Result<(), EndReason> {
-        let mut items = events.into_iter().map(Item::Event);
-        loop {
-            let load = self.gather(&mut items);
-            if load.bytes.is_empty() {
-                return Ok(());
-            }
-            self.send(&load.bytes, load.events)?;
-        }
-    }
-
-    /// Takes what one write can carry.
-    fn gather(&self, items: &mut dyn Iterator<Item = Item>) -> Load {
-        let mut load = Load { bytes: Vec::new(), events: 0 };
-        let profile = &self.stream.profile;
-        for item in items {
-            match item {
-                Item::Event(event) => {
-                    load.bytes
-                        .extend_from_slice(event.frame(profile.dialect).bytes(profile.envelope));
-                    load.events += 1;
-                }
-                Item::Rest(rest) => {
-                    load.bytes.extend_from_slice(&rest);
-                    load.events += 1;
-                }
-            }
-            if load.bytes.len() >= GATHER_BYTES {
-                break;
+        let wire = Wire::of(&self.stream.profile);
+        let (mut bytes, mut count) = (Vec::new(), 0);
+        for event in events {
+            bytes.extend_from_slice(event.frame(wire.dialect).bytes(wire.envelope));
+            count += 1;
+            if bytes.len() >= GATHER_BYTES {
+                self.send(&bytes, count)?;
+                (bytes, count) = (Vec::new(), 0);
             }
         }
-        load
+        self.send(&bytes, count)
     }
 
     /// Waits for the next events instead of writing them: for clients that poll. Empty when nothing
     /// came in time.
-    pub fn take_events(&mut self, at_most: Duration) -> Result<Vec<Arc<Event>>, EndReason> {
-        self.stream.outbox.bell.answer();
+    pub fn take_events(&mut self, at_most: Duration) -> Result<Vec<Due>, EndReason> {
+        let outbox = &self.stream.outbox;
+        outbox.bell.answer();
         let deadline = Instant::now() + at_most;
         let mut events = Vec::new();
         loop {
             if let Some(reason) = self.stream.end_reason() {
                 return Err(reason);
             }
-            events.extend(self.queue.items().filter_map(|item| match item {
-                Item::Event(event) => Some(event),
-                Item::Rest(_) => None,
-            }));
+            let load = outbox.take(usize::MAX);
+            outbox.note_written(&load);
+            events.extend(load.due);
             let left = deadline.saturating_duration_since(Instant::now());
             if !events.is_empty() || left.is_zero() {
                 break;
@@ -225,10 +208,4 @@ impl Writer {
     pub fn close(&mut self) {
         self.stream.outbox.sink.close();
     }
-}
-
-/// What one write carries.
-struct Load {
-    bytes: Vec<u8>,
-    events: usize,
 }

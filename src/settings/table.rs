@@ -164,6 +164,12 @@ static STREAMS: &[Setting] = &[
         "Bytes that may wait for one slow stream before it ends; 0 is no limit",
     ),
     Setting::new(
+        "stream_max_updates_per_second",
+        Count(0..=1_000, |s| &mut s.hub.max_updates_per_second),
+        "How often a second a stream is sent updates, which are events with a key that are not \
+         terminal; those that come sooner are conflated; 0 is no ceiling",
+    ),
+    Setting::new(
         "retry_ms",
         Milliseconds(A_DAY_MS, |s| &mut s.serve.retry),
         "How long a client waits before it reconnects, and up to half more by chance",

@@ -74,6 +74,11 @@ impl Memory {
         self.state.lock().events.clone()
     }
 
+    /// The events since this was called last.
+    pub fn take_events(&self) -> Vec<ReceivedEvent> {
+        std::mem::take(&mut self.state.lock().events)
+    }
+
     pub fn ids(&self) -> Vec<String> {
         self.events().into_iter().map(|event| event.id).collect()
     }

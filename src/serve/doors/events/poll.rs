@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::{Visit, claim, resume};
 use crate::event::{Event, EventId};
-use crate::hub::{EndReason, Joined, Sink};
+use crate::hub::{Due, EndReason, Joined, Sink};
 use crate::serve::conversation::Answer;
 use crate::serve::http::Response;
 use crate::serve::problem::Problem;
@@ -74,6 +74,9 @@ struct Entry {
     event: String,
     data: Box<RawValue>,
     time: String,
+    /// How many events it stands for, if more than itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflated: Option<u32>,
 }
 
 impl From<&Arc<Event>> for Entry {
@@ -83,6 +86,17 @@ impl From<&Arc<Event>> for Entry {
             event: event.body.name.to_string(),
             data: raw(event.body.data.as_str().to_owned()),
             time: iso(event.time_ms),
+            conflated: None,
+        }
+    }
+}
+
+impl From<&Due> for Entry {
+    fn from(due: &Due) -> Self {
+        Self {
+            data: raw(due.data().into_owned()),
+            conflated: Some(due.stands_for).filter(|&events| events > 1),
+            ..Self::from(&due.event)
         }
     }
 }
@@ -99,6 +113,7 @@ fn entries(joined: &mut Joined, since: Option<&str>) -> (Vec<Entry>, EventId) {
         event: "gap".to_owned(),
         data: raw(gap_data(&gap, since)),
         time: iso(gap.to.ms),
+        conflated: None,
     });
     let mut entries: Vec<Entry> = gap.into_iter().collect();
     while let Ok(Some(events)) = joined.next_piece() {

@@ -104,6 +104,7 @@ struct Connection<'a> {
     door: &'static str,
     events_sent: u64,
     bytes_sent: u64,
+    events_conflated: u64,
 }
 
 impl<'a> Connection<'a> {
@@ -126,6 +127,7 @@ impl<'a> Connection<'a> {
             door: stream.profile.door,
             events_sent: stream.events_sent(),
             bytes_sent: stream.bytes_sent(),
+            events_conflated: stream.events_conflated(),
         }
     }
 }
@@ -150,6 +152,7 @@ fn server(app: &App, snapshot: &Snapshot) -> Value {
             "publishes_refused": counts.refused,
             "events_delivered": counts.delivered,
             "bytes_sent": counts.bytes,
+            "events_conflated": counts.conflated,
             "streams_opened": counts.opened,
             "streams_resumed": counts.resumed,
             "streams_ended": ended,
@@ -182,6 +185,7 @@ fn limits(app: &App) -> Value {
         "max_event_bytes": app.publish_limits.max_event_bytes,
         "outbox_events": hub.outbox_events,
         "outbox_bytes": hub.outbox_bytes,
+        "max_updates_per_second": hub.max_updates_per_second,
         "heartbeat_ms": hub.heartbeat.as_millis() as u64,
         "idle_seconds": seconds(hub.idle),
         "lifetime_seconds": seconds(hub.lifetime),

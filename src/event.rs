@@ -298,7 +298,7 @@ impl EventData {
 pub struct EventKey(Arc<str>);
 
 impl EventKey {
-    /// A key of our own; any text will do, it never leaves the process. One from outside is parsed.
+    /// A key of our own; any text will do, no client sees it.
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
@@ -306,6 +306,15 @@ impl EventKey {
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for EventKey {
+    type Err = InvalidEvent;
+
+    /// A key from outside is what an id may be.
+    fn from_str(text: &str) -> Result<Self, InvalidEvent> {
+        Ok(Self::new(text.parse::<topic::Identifier>()?.as_str()))
     }
 }
 

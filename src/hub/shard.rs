@@ -212,7 +212,7 @@ impl Shard {
             [only] => self.deliver_group(only, &mut round),
             _ => self.deliver_groups(&mut round),
         }
-        self.account(round);
+        self.account(&round);
         for index in self.touched.drain(..) {
             self.groups[index].due.clear();
         }
@@ -275,16 +275,18 @@ impl Shard {
         for stream in streams {
             round.note(&stream, stream.outbox.release(Wire::of(&stream.profile), period));
         }
-        self.account(round);
+        self.account(&round);
     }
 
-    fn account(&mut self, round: Round) {
+    fn account(&mut self, round: &Round) {
         self.totals.note_delivered(round.events, round.bytes);
         if round.conflated > 0 {
             self.totals.conflated.fetch_add(round.conflated, Ordering::Relaxed);
         }
         if let Some(pace) = &mut self.pace {
-            round.holding.iter().for_each(|stream| pace.hold(stream));
+            for stream in &round.holding {
+                pace.hold(stream);
+            }
         }
     }
 }

@@ -192,9 +192,11 @@ fn run(seed: u64, limits: Limits) -> (u64, u64) {
             })
         };
         let clients: Vec<_> = (0..8).map(client).collect();
-        let publisher = |n| scope.spawn(move || publish(hub, published, seed * 100 + n));
-        let publishers: Vec<_> = (0..2).map(publisher).collect();
-        publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
+        let run = |n| scope.spawn(move || publish(hub, published, seed * 100 + n));
+        let publishers: Vec<_> = (0..2).map(run).collect();
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
         let mut published = published.lock().clone();
         published.sort_unstable_by_key(|event| event.id);
         over.set(published).unwrap();

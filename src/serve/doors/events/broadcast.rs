@@ -33,6 +33,11 @@ struct Broadcast {
     /// Answer only when the event is on disk.
     #[serde(default)]
     durable: bool,
+    /// What it is a newer word about: for a slow client only the newest word with this key waits.
+    key: Option<String>,
+    /// The last word about it: never left out.
+    #[serde(default)]
+    terminal: bool,
     /// The publisher's own name for this request: a second try is not a second event.
     event_id: Option<String>,
 }
@@ -137,7 +142,16 @@ fn event(
     };
     let data =
         EventData::from_raw(&body.data, max_event_bytes).map_err(|error| problem(&error.into()))?;
-    Ok(NewEvent { matched_as: matched_as.transpose()?, ..NewEvent::new(target, name, data) })
+    let key = body.key.as_deref().map(|key| {
+        let invalid = |error: InvalidEvent| Problem::unprocessable("key", error.to_string());
+        key.parse().map_err(invalid)
+    });
+    Ok(NewEvent {
+        matched_as: matched_as.transpose()?,
+        key: key.transpose()?,
+        terminal: body.terminal,
+        ..NewEvent::new(target, name, data)
+    })
 }
 
 fn known_type(field: &str, name: &str, types: &EventTypes) -> Result<EventName, Problem> {

@@ -40,6 +40,12 @@ pub mod problem;
 // The connection's thread once it is a stream.
 pub mod stream;
 
+// When clients come back that were sent away.
+mod pace;
+
+// The end of a server, and the report on it.
+mod drain;
+
 // Times as people and browsers read them.
 pub mod time;
 
@@ -49,7 +55,7 @@ pub mod socket;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
@@ -57,10 +63,12 @@ use ipnet::IpNet;
 use self::admission::Admission;
 use self::doors::EventTypes;
 use self::doors::pages::Pages;
+use self::drain::Drain;
+use self::pace::Pace;
 use self::reception::Reception;
 use self::workers::{StreamThreads, Workers};
 use crate::clock::Clock;
-use crate::hub::{EndReason, Hub};
+use crate::hub::Hub;
 use crate::publish::Publisher;
 use crate::publish::summarizer::Summarizer;
 use crate::shutdown::Shutdown;
@@ -94,8 +102,10 @@ pub struct App {
     reception: Reception,
     /// Starts the threads of those that are streams.
     stream_threads: StreamThreads,
-    /// No new streams, and no request after the present one.
-    draining: AtomicBool,
+    /// When clients come back.
+    pace: Pace,
+    /// Once it has begun: no new streams, and no request after the present one.
+    drain: Drain,
     /// Connections beyond the limit that are being told so.
     refusing: AtomicUsize,
 }
@@ -118,32 +128,20 @@ impl App {
             admission: Admission::new(limits.max_connections, limits.max_connections_per_address),
             reception: Reception::new()?,
             stream_threads: StreamThreads::new()?,
+            pace: Pace::new(limits.retry, limits.drain),
+            drain: Drain::default(),
             limits,
             publish_limits,
             started: clock.now(),
             started_ms: clock.unix_ms(),
             clock,
-            draining: AtomicBool::new(false),
             refusing: AtomicUsize::new(0),
         })
     }
 
     /// Whether the server is stopping.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
-    }
-
-    /// How long a client is told to wait before it reconnects: up to half more than the setting, by
-    /// chance, so that clients that were cut together do not return together.
-    fn jittered_retry(&self) -> Duration {
-        self.limits.retry.mul_f64(1.0 + fastrand::f64() / 2.0)
-    }
-
-    /// The same when all of them are sent away at once: spread over the time a stop may take.
-    fn spread_retry(&self) -> Duration {
-        let spread =
-            if self.limits.stop_timeout.is_zero() { SPREAD } else { self.limits.stop_timeout };
-        self.limits.retry + spread.mul_f64(fastrand::f64())
+        self.drain.has_begun()
     }
 }
 
@@ -152,40 +150,8 @@ impl App {
 pub fn run(listener: &TcpListener, app: &Arc<App>, shutdown: &Shutdown) -> io::Result<()> {
     let mut workers = Workers::new();
     reception::run(app, listener, &mut workers, shutdown)?;
-    drop(workers);
-    stop(app);
+    drain::drain(app, workers);
     Ok(())
-}
-
-/// Over how long clients return when a stop may take for ever.
-const SPREAD: Duration = Duration::from_secs(10);
-
-/// What "for ever" is for a stop, in a sum with the present time.
-const FOR_EVER: Duration = Duration::from_secs(86_400);
-
-/// Ends everything that is open.
-fn stop(app: &App) {
-    let open = app.admission.total();
-    let limit = app.limits.stop_timeout;
-    let limit = if limit.is_zero() { FOR_EVER } else { limit };
-    let deadline = Instant::now() + limit;
-    app.draining.store(true, Ordering::Release);
-    app.reception.close();
-    app.admission.stop_reading();
-    // While there are streams to hear of it.
-    if let Some(summarizer) = &app.summarizer
-        && !summarizer.stop(limit / 2)
-    {
-        log::warn!("the summarizer did not end in time");
-    }
-    app.hub.end_all(EndReason::Shutdown);
-    let remaining = deadline.saturating_duration_since(Instant::now());
-    if !app.admission.wait_until_empty(remaining) {
-        log::warn!("{} connections did not end in time and are cut", app.admission.total());
-        app.hub.cut_all(EndReason::Stuck);
-    }
-    app.hub.stop();
-    log::info!("stopped; {open} connections were open");
 }
 
 /// The server's limits; `0` (or a zero duration) means off.
@@ -214,6 +180,8 @@ pub struct Limits {
     pub thread_stack_bytes: usize,
     /// How long a stop may take.
     pub stop_timeout: Duration,
+    /// Over how long clients come back that were sent away together, by a stop or by overload.
+    pub drain: Duration,
     /// Connections that wait in the kernel to be accepted.
     pub listen_backlog: i32,
     /// Proxies whose word on the client's address counts.
@@ -247,6 +215,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(30),
             thread_stack_bytes: 256 << 10,
             stop_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
             listen_backlog: 4_096,
             trusted_proxies: Vec::new(),
             refuse_streams: RefuseStreams::Event,

@@ -114,9 +114,11 @@ impl Admission {
     }
 
     /// Tells all connections that wait for a request that none will be read any more.
+    ///
+    /// All under the lock: a connection that has left the list in time is never told, and a stream
+    /// that it becomes does not pass for one whose client has hung up.
     pub fn stop_reading(&self) {
-        let waiting: Vec<_> = self.0.open.lock().conversations.values().cloned().collect();
-        for socket in waiting {
+        for socket in self.0.open.lock().conversations.values() {
             socket.stop_reading();
         }
     }
@@ -126,6 +128,12 @@ impl Admission {
         let mut open = self.0.open.lock();
         let is_open = |open: &mut Open| open.total > 0;
         !self.0.closed.wait_while_for(&mut open, is_open, at_most).timed_out()
+    }
+
+    /// Waits until something is so that may become so when a connection closes; at most this long.
+    pub fn wait_until(&self, at_most: Duration, is_so: impl Fn() -> bool) {
+        let mut open = self.0.open.lock();
+        self.0.closed.wait_while_for(&mut open, |_| !is_so(), at_most);
     }
 }
 

@@ -183,9 +183,20 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
                 return Next::Upgrade(connection, take_over, ticket);
             }
             Ok(Answer::Stream(plan)) => {
+                // Off the list before it is a stream: a stop that has not come by now comes too late to
+                // shut it for reading, which the hub would take for a client that has hung up.
+                ticket.place.end_conversation();
+                if app.is_draining() {
+                    return refuse_stream(
+                        app,
+                        connection,
+                        &request,
+                        client,
+                        RefusedForNow::Draining,
+                    );
+                }
                 return match ReadyStream::join(app, socket, request.version, *plan) {
                     Ok(ready) => {
-                        ticket.place.end_conversation();
                         app.stream_threads.start(app, ready, ticket);
                         Next::End
                     }
@@ -198,6 +209,7 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
         log_access(client, &request, response.status, response.body.as_slice().len());
         if app.is_draining() {
             connection.close_with(&response);
+            app.drain.note_request();
             return Next::End;
         }
         if !matches!(connection.respond(&request, &response), Ok(Persistence::KeepAlive)) {
@@ -264,7 +276,7 @@ fn refuse_stream(
         log_access(client, request, StatusCode::OK, bytes.len());
         connection.close_with_bytes(&bytes);
     } else {
-        let response = Response::from(for_now(reason));
+        let response = Response::from(for_now(reason, app.pace.among_many()));
         log_access(client, request, response.status, response.body.as_slice().len());
         connection.close_with(&response);
     }
@@ -297,12 +309,11 @@ impl Client {
     }
 }
 
-/// A refusal for now as a problem.
-fn for_now(reason: RefusedForNow) -> Problem {
-    const COME_BACK: Duration = Duration::from_secs(5);
-    let unavailable = |detail| Problem::unavailable(COME_BACK).detail(detail);
+/// A refusal for now as a problem, with the time to come back.
+fn for_now(reason: RefusedForNow, retry: Duration) -> Problem {
+    let unavailable = |detail| Problem::unavailable(retry).detail(detail);
     let problem = match reason {
-        RefusedForNow::Full(Full::Address) => Problem::too_many_requests(COME_BACK)
+        RefusedForNow::Full(Full::Address) => Problem::too_many_requests(retry)
             .detail("this address holds as many connections as it may"),
         RefusedForNow::Full(Full::Server) => {
             unavailable("the server holds as many connections as it may")
@@ -320,11 +331,19 @@ pub(super) mod tests {
     use std::thread;
 
     use super::*;
-    use crate::clock::SystemClock;
+    use crate::clock::{Clock, SystemClock};
     use crate::hub::{self, Hub};
     use crate::publish::{self, Publisher};
     use crate::serve::{self, Limits, listener};
     use crate::shutdown::Shutdown;
+
+    /// What a server shares, with the usual limits.
+    pub(in crate::serve) fn app(clock: Arc<dyn Clock>) -> Arc<App> {
+        let limits = publish::Limits::default();
+        let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
+        let publisher = Publisher::new(hub.clone(), None, &limits, clock.clone());
+        Arc::new(App::new(hub, publisher, Limits::default(), limits, clock).unwrap())
+    }
 
     /// A handler that goes on in a protocol of its own: it sends back what it is sent.
     pub(in crate::serve) fn upgrade(_: &Call<'_>) -> Result<Answer, Problem> {
@@ -340,14 +359,11 @@ pub(super) mod tests {
 
     #[test]
     fn a_connection_is_handed_over_whole_to_another_protocol() {
-        let (clock, limits) = (Arc::new(SystemClock), publish::Limits::default());
-        let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
-        let publisher = Publisher::new(hub.clone(), None, &limits, clock.clone());
-        let app = App::new(hub, publisher, Limits::default(), limits, clock).unwrap();
+        let app = app(Arc::new(SystemClock));
         let listener = listener::bind(([127, 0, 0, 1], 0).into(), 16).unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), Shutdown::new());
         let stop = shutdown.clone();
-        let server = thread::spawn(move || serve::run(&listener, &Arc::new(app), &stop).unwrap());
+        let server = thread::spawn(move || serve::run(&listener, &app, &stop).unwrap());
 
         let mut client = TcpStream::connect(address).unwrap();
         client.write_all(b"GET /upgrade HTTP/1.1\r\nHost: t\r\n\r\nfirst words,").unwrap();

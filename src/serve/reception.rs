@@ -30,6 +30,10 @@ const ACCEPT_AT_ONCE: usize = 64;
 /// How long accepting pauses when the system is out of something.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a new connection's first request may be on its way. Those who come in the moment of a stop
+/// are answered; who says nothing for longer has connected in advance, and finds out by itself.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The listener's key; connections have their own numbers.
 const LISTENER: u64 = u64::MAX >> 1;
 
@@ -47,6 +51,8 @@ struct Waiting {
     mode: Mode,
     /// When it has waited too long.
     until: Option<Instant>,
+    /// Until when it has just come, and its first request may be on its way.
+    fresh_until: Option<Instant>,
 }
 
 impl Reception {
@@ -54,20 +60,36 @@ impl Reception {
         Ok(Self { readiness: Readiness::new()?, waiting: Mutex::default() })
     }
 
-    /// Lets a connection wait until it says something, at most this long (zero: for ever).
+    /// Lets a connection wait until it says something more, at most this long (zero: for ever).
     pub fn wait(&self, app: &App, socket: Socket, mode: Mode, at_most: Duration) {
         let key = mode.number();
-        let until = (!at_most.is_zero()).then(|| app.clock.now() + at_most);
-        let descriptor = socket.clone();
-        // Known before it is watched: the kernel reports what it has to say only once.
-        self.waiting.lock().insert(key, Waiting { socket, mode, until });
-        if let Err(error) = self.readiness.add(descriptor.tcp().as_fd(), key) {
-            log::warn!("a connection cannot wait for its next request and is closed: {error}");
-            self.waiting.lock().remove(&key);
-        }
+        self.watch(socket, mode, until(app.clock.now(), at_most), None);
         // It may have come after the others were told to leave.
         if app.is_draining() {
             drop(self.call(key));
+        }
+    }
+
+    /// Lets a new connection wait until it says something.
+    fn wait_for_first_words(&self, app: &App, socket: Socket, mode: Mode) {
+        let (now, patience) = (app.clock.now(), mode.patience(app));
+        self.watch(socket, mode, until(now, patience), Some(now + FRESH));
+    }
+
+    fn watch(
+        &self,
+        socket: Socket,
+        mode: Mode,
+        until: Option<Instant>,
+        fresh_until: Option<Instant>,
+    ) {
+        let key = mode.number();
+        let descriptor = socket.clone();
+        // Known before it is watched: the kernel reports what it has to say only once.
+        self.waiting.lock().insert(key, Waiting { socket, mode, until, fresh_until });
+        if let Err(error) = self.readiness.add(descriptor.tcp().as_fd(), key) {
+            log::warn!("a connection cannot wait for its next request and is closed: {error}");
+            self.waiting.lock().remove(&key);
         }
     }
 
@@ -79,23 +101,28 @@ impl Reception {
     }
 
     fn send_away_overdue(&self, now: Instant) {
-        let overdue: Vec<u64> = {
-            let waiting = self.waiting.lock();
-            let is_overdue = |w: &Waiting| w.until.is_some_and(|until| now >= until);
-            waiting.iter().filter(|(_, w)| is_overdue(w)).map(|(key, _)| *key).collect()
-        };
-        for key in overdue {
-            drop(self.call(key));
-        }
+        self.send_away(|waiting| waiting.until.is_some_and(|until| now >= until));
     }
 
-    /// Closes every connection that waits.
-    pub fn close(&self) {
-        let keys: Vec<u64> = self.waiting.lock().keys().copied().collect();
+    /// Closes every connection that waits, but those that have only just come.
+    pub fn send_away_idle(&self, now: Instant) {
+        self.send_away(|waiting| waiting.fresh_until.is_none_or(|until| now >= until));
+    }
+
+    fn send_away(&self, who: impl Fn(&Waiting) -> bool) {
+        let keys: Vec<u64> = {
+            let waiting = self.waiting.lock();
+            waiting.iter().filter(|(_, waiting)| who(waiting)).map(|(key, _)| *key).collect()
+        };
         for key in keys {
             drop(self.call(key));
         }
     }
+}
+
+/// When a wait is over that begins now; zero is for ever.
+fn until(now: Instant, at_most: Duration) -> Option<Instant> {
+    (!at_most.is_zero()).then(|| now + at_most)
 }
 
 /// Accepts connections and gives each that has something to say to a worker, until told to stop.
@@ -136,6 +163,20 @@ pub(super) fn run(
     // The thread ends with the signal and cannot panic.
     let _ = waker.join();
     Ok(())
+}
+
+/// Has those served who have just come when the server stops, as soon as they say what they want.
+pub(super) fn last_call(app: &Arc<App>, workers: &mut Workers) {
+    let reception = &app.reception;
+    while !reception.waiting.lock().is_empty() || workers.relieve(app) {
+        // None can come any more, so that looking often costs little.
+        for key in reception.readiness.wait(Some(workers::MOMENT)).unwrap_or_default() {
+            if let Some(waiting) = reception.call(key) {
+                workers.serve(app, waiting.socket, waiting.mode);
+            }
+        }
+        reception.send_away_idle(app.clock.now());
+    }
 }
 
 /// Wakes the reception when the server is to stop.
@@ -195,9 +236,42 @@ fn admit(app: &Arc<App>, workers: &mut Workers, socket: TcpStream, peer: SocketA
     // Each event is one write and should leave at once.
     let _ = socket.tcp().set_nodelay(true);
     if socket.peek() == Prospect::Silence {
-        let patience = mode.patience(app);
-        app.reception.wait(app, socket, mode, patience);
+        app.reception.wait_for_first_words(app, socket, mode);
     } else {
         workers.serve(app, socket, mode);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::serve::conversation::tests;
+
+    #[test]
+    fn at_a_stop_the_first_words_of_those_who_have_just_come_are_answered() {
+        let clock = Arc::new(ManualClock::at(1_000));
+        let (app, mut workers) = (tests::app(clock.clone()), Workers::new());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut come = || {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (socket, peer) = listener.accept().unwrap();
+            admit(&app, &mut workers, socket, peer);
+            client
+        };
+        let mut silent = come();
+        clock.advance(FRESH);
+        let mut fresh = come();
+
+        app.reception.send_away_idle(app.clock.now());
+        assert_eq!(silent.read(&mut [0]).unwrap(), 0, "it had its time");
+        fresh.write_all(b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+        // The clock stands still: only the client's words end the wait.
+        last_call(&app, &mut workers);
+        let mut status = [0; 12];
+        fresh.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200");
     }
 }

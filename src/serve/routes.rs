@@ -61,6 +61,9 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     // No door hands connections over yet; this one shows that it can be done.
     #[cfg(test)]
     (Method::GET, "/upgrade", Body::Unread, super::conversation::tests::upgrade),
+    // A stream in whose very moment the server stops.
+    #[cfg(test)]
+    (Method::GET, "/stop-and-stream", Body::Unread, super::drain::tests::stop_and_stream),
 ];
 
 /// What a request is for.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::admission::{AddressClaim, Full};
+use super::drain::End;
 use super::http::request::EVENT_STREAM;
 use super::http::{Response, Version};
 use super::socket::Socket;
@@ -98,9 +99,9 @@ impl ReadyStream {
     /// Serves the stream until it ends.
     pub fn serve(mut self, app: &App) {
         let reason = self.run();
-        if reason.is_planned() {
-            say_goodbye(app, &mut self.joined, reason);
-        }
+        let is_clean = reason.is_planned() && say_goodbye(app, &mut self.joined, reason).is_ok();
+        let unwritten = self.joined.writer.stream().queue_size();
+        app.drain.note_stream(End { reason, is_clean, unwritten });
         // Here, because the hub's dispatcher may hold the socket for a moment longer.
         self.joined.writer.close();
         log_closed(app, &self.joined, reason);
@@ -169,7 +170,7 @@ fn first_events(
         Resume::Unknown => EventId::default(),
     };
     let resume_point = joined.replay.resume_point(left_off);
-    let retry = app.jittered_retry();
+    let retry = app.pace.alone();
     let block =
         Block { id: Some(resume_point), retry: Some(retry), name: "connected", data: connected };
     let mut bytes = dialect.encode_block(&block).bytes(envelope).to_vec();
@@ -188,7 +189,7 @@ pub(super) fn gap_data(gap: &Gap, last_event_id: Option<&str>) -> String {
 }
 
 /// Ends a stream as planned: tells the client why, if the server stops, and that this is the end.
-fn say_goodbye(app: &App, joined: &mut Joined, reason: EndReason) {
+fn say_goodbye(app: &App, joined: &mut Joined, reason: EndReason) -> Result<(), EndReason> {
     let Profile { dialect, envelope, .. } = joined.writer.stream().profile;
     let mut bytes = Vec::new();
     if reason == EndReason::Shutdown {
@@ -197,8 +198,7 @@ fn say_goodbye(app: &App, joined: &mut Joined, reason: EndReason) {
         bytes.extend_from_slice(notice.bytes(envelope));
     }
     bytes.extend_from_slice(end(envelope));
-    // A client that is gone by now needs no goodbye.
-    let _ = joined.writer.write(&bytes, 0);
+    joined.writer.write(&bytes, 0)
 }
 
 /// All that is sent for a stream that is refused in a way after which a browser comes back by
@@ -215,16 +215,23 @@ pub(super) fn refusal(app: &App, version: Version, reason: RefusedForNow) -> Vec
 
 /// A `system` event that sends the client away, and says when to come back.
 fn notice(app: &App, dialect: Dialect, kind: &str, reason: &str, message: &str) -> Frame {
-    let retry = app.spread_retry();
+    let retry = app.pace.among_many();
     let data = json!({
         "type": kind,
         "reason": reason,
         "message": message,
         "retry_ms": retry.as_millis() as u64,
+        "deadline": deadline(app),
         "timestamp": iso(app.clock.unix_ms()),
     });
     let data = data.to_string();
     dialect.encode_block(&Block { id: None, retry: Some(retry), name: "system", data: &data })
+}
+
+/// When the last of those who are sent away now comes back. Who is not connected a while later has
+/// met with something else.
+pub(super) fn deadline(app: &App) -> String {
+    iso(app.clock.unix_ms() + app.pace.longest().as_millis() as u64)
 }
 
 /// What a transport that delimits by size takes for the end.

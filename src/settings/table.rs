@@ -115,7 +115,13 @@ static CONNECTIONS: &[Setting] = &[
     Setting::new(
         "stop_timeout_seconds",
         Seconds(A_DAY, |s| &mut s.serve.stop_timeout),
-        "How long a stop may take; 0 is no limit",
+        "How long a stop may take before what is still open is cut; 0 is no limit",
+    ),
+    Setting::new(
+        "drain_seconds",
+        Seconds(A_DAY, |s| &mut s.serve.drain),
+        "Over how long clients come back, evenly, that a stop or an overload sent away, after \
+         retry_ms; the server itself does not wait for that; 0 is all at once",
     ),
     Setting::new(
         "listen_backlog",

@@ -176,7 +176,7 @@ fn who_finds_no_thread_left_is_told_and_the_next_is_served() {
 }
 
 /// A stream whose client reads nothing for now, and takes little unread.
-fn unread_stream(server: &Server) -> TcpStream {
+pub(crate) fn unread_stream(server: &Server) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(16 << 10).unwrap();
     socket.connect(&server.address.into()).unwrap();
@@ -199,7 +199,7 @@ fn read_late(connection: &mut TcpStream) -> Vec<ReceivedEvent> {
 }
 
 /// Broadcasts something large, which `reader` receives at once; its id.
-fn publish_to(server: &Server, reader: &mut EventStream) -> String {
+pub(crate) fn publish_to(server: &Server, reader: &mut EventStream) -> String {
     let body = format!(r#"{{"event_type":"test","data":"{}"}}"#, "x".repeat(200_000));
     let id = server.post("/events/broadcast", &body).json()["event_id"].clone();
     let event = reader.next();

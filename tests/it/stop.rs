@@ -8,6 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tidings::settings::machine::raise_open_files;
 
+use crate::limits::{publish_to, unread_stream};
 use crate::support::{Server, connect};
 
 #[test]
@@ -26,6 +27,26 @@ fn a_signal_ends_a_thousand_streams_cleanly() {
         }
         assert_eq!(server.wait().code(), Some(0));
     }
+}
+
+#[test]
+fn who_does_not_read_is_cut_when_the_time_is_over_and_the_report_says_so() {
+    let mut server = Server::start(&["--stop-timeout-seconds", "1", "--stream-queue-bytes", "0"]);
+    let _stuck = unread_stream(&server);
+    let mut reader = server.stream("/events");
+    assert_eq!(reader.next().name, "connected");
+    while server.status()["connections"][0]["queue_size"] == 0 {
+        publish_to(&server, &mut reader);
+    }
+    server.signal(Signal::TERM);
+    let report = server.wait_for_log("stopped in");
+    for field in
+        ["streams=2", "told=1", "ended_cleanly=1", "gone=0", "cut=1", "unwritten_streams=1"]
+    {
+        assert!(report.contains(field), "{field} in {report}");
+    }
+    assert!(!report.contains("unwritten_events=0"), "{report}");
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]

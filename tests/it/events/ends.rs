@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 use tidings::event::parser::{EventStreamParser, ReceivedEvent};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{connected, publish};
 use crate::support::{EventStream, PATIENCE, Server, connect};
@@ -74,7 +76,7 @@ fn a_chunked_stream_ends_with_the_last_chunk_and_nothing_else() {
 
 #[test]
 fn a_stop_tells_every_stream_when_to_come_back() {
-    let mut server = Server::start(&["--retry-ms", "3000", "--stop-timeout-seconds", "7"]);
+    let mut server = Server::start(&["--retry-ms", "3000", "--drain-seconds", "7"]);
     let mut streams = [connected(&server, "/events?subscribe=test"), old_fashioned(&server)];
     let id = publish(&server, "before");
     server.signal(Signal::TERM);
@@ -87,6 +89,13 @@ fn a_stop_tells_every_stream_when_to_come_back() {
         assert_eq!((&data["type"], &data["reason"]), (&"reconnect".into(), &"shutdown".into()));
         assert_eq!(data["retry_ms"].as_u64(), stream.retry_ms());
         assert!(stream.retry_ms().is_some_and(|retry| (3_000..=10_000).contains(&retry)));
+        let time = |field: &str| OffsetDateTime::parse(data[field].as_str().unwrap(), &Rfc3339);
+        let left = time("deadline").unwrap() - time("timestamp").unwrap();
+        assert_eq!(left.whole_seconds(), 10, "by then all are back");
+    }
+    let report = server.wait_for_log("stopped in");
+    for field in ["streams=2", "told=2", "ended_cleanly=2", "cut=0", "unwritten_events=0"] {
+        assert!(report.contains(field), "{field} in {report}");
     }
     assert_eq!(server.wait().code(), Some(0));
 }

@@ -161,6 +161,9 @@ fn a_stop_ends_polls_with_an_answer() {
     let mut connection = waiting(&server, "");
     server.signal(Signal::TERM);
     let answer = Response::read(&mut connection);
-    assert_eq!((answer.head.status, &answer.json()["events"]), (200, &json!([])));
+    let answer = (answer.head.status, answer.json());
+    assert_eq!((answer.0, &answer.1["events"]), (200, &json!([])));
+    assert_eq!(answer.1["reconnect"]["reason"], "shutdown");
+    assert!(answer.1["reconnect"]["deadline"].is_string(), "{}", answer.1);
     assert_eq!(server.wait().code(), Some(0));
 }

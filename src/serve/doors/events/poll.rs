@@ -21,7 +21,7 @@ use crate::serve::http::Response;
 use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
 use crate::serve::socket::Socket;
-use crate::serve::stream::{RefusedForNow, gap_data};
+use crate::serve::stream::{RefusedForNow, deadline, gap_data};
 use crate::serve::time::iso;
 
 /// How long a poll waits for an event.
@@ -54,13 +54,20 @@ pub fn poll(call: &Call<'_>) -> Result<Answer, Problem> {
         last = events.last().map_or(last, |entry| entry.id);
     }
     joined.writer.stream().end(EndReason::Finished);
-    let answer = json!({
+    let pace = &call.app.pace;
+    let mut answer = json!({
         "events": events,
         "last_event_id": last,
         "session_id": visit.session,
         "subscriptions": visit.wanted,
-        "retry_ms": call.app.jittered_retry().as_millis() as u64,
+        "retry_ms": pace.alone().as_millis() as u64,
     });
+    if call.app.is_draining() {
+        // What a stream is told by its last event.
+        answer["retry_ms"] = json!(pace.among_many().as_millis() as u64);
+        answer["reconnect"] =
+            json!({"reason": EndReason::Shutdown.as_str(), "deadline": deadline(call.app)});
+    }
     let mut response = Response::json(http::StatusCode::OK, &answer)
         .header(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers.extend(visit.headers);

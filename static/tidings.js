@@ -40,6 +40,9 @@ export { ProgressBar } from './tidings/progress-bar.js';
 /** Heard even if nobody asked, because the client itself lives by them. */
 const ownTypes = ['connected', 'gap', 'ping', 'system'];
 
+/** Whether the server has set the time to come back. It is kept: all its clients came with us. */
+const isPaced = (reason) => reason === 'refused' || reason === 'restarting';
+
 export class Tidings {
   #options;
   #context;
@@ -179,7 +182,7 @@ export class Tidings {
 
   #streamEnded(end) {
     this.#stream = null;
-    if (end.reason === 'refused') return this.#wait(end, end.retryMs || this.#backoff.firstMs);
+    if (isPaced(end.reason)) return this.#wait(end, end.retryMs || this.#backoff.firstMs);
     // Without a network a failure tells nothing about the server.
     if (this.#context.environment.isOnline()) this.#failures += 1;
     if (this.#failures > this.#backoff.attempts) return this.#startPolling();
@@ -233,6 +236,7 @@ export class Tidings {
       onEvent: (event) => this.#handOver(event),
       onAnswer: (answer) => this.#polled(answer),
       onFailure: (failure) => this.#pollFailed(failure),
+      onRestart: (retryAt) => this.#pollSentAway(retryAt),
       onHopeless: (problem) => this.#fail(problem),
     });
     this.#planTrial();
@@ -248,6 +252,13 @@ export class Tidings {
   #pollFailed({ attempt, retryAt }) {
     const state = this.#context.environment.isOnline() ? 'waiting' : 'offline';
     this.#status.become(state, { attempt, retryAt, reason: 'unreachable' });
+  }
+
+  /** The server stops, and has set the time of our return: the next stream is not tried before it either. */
+  #pollSentAway(retryAt) {
+    this.#status.become('waiting', { reason: 'restarting', retryAt });
+    const { timings, environment } = this.#context;
+    if (!this.#trial) this.#plan(Math.max(timings.returnMs, retryAt - environment.now()), () => this.#tryStream());
   }
 
   #planTrial() {
@@ -315,7 +326,7 @@ export class Tidings {
     const { state, reason } = this.status;
     if (this.#poll) this.#poll.hurry();
     // A server that asked for patience gets it.
-    else if (state === 'offline' || (state === 'waiting' && reason !== 'refused')) this.#openStream();
+    else if (state === 'offline' || (state === 'waiting' && !isPaced(reason))) this.#openStream();
   }
 
   #hide() {

@@ -69,6 +69,7 @@ async function answerOf(response, nowMs) {
  * @property {(event: import('./message.js').Message) => void} onEvent
  * @property {(answer: object) => void} onAnswer After the events of one answer were handed over.
  * @property {(failure: {attempt: number, retryAt: number}) => void} onFailure It will ask again at that time.
+ * @property {(retryAt: number) => void} onRestart The server stops; it will ask again at that time.
  * @property {(problem: object) => void} onHopeless The last call.
  */
 
@@ -127,10 +128,17 @@ export class Poll {
     }
     if (this.#stop.signal.aborted) return;
     this.#owner.onAnswer(body);
-    // A server that has nothing to tell and does not wait, because it is stopping, names a pause.
+    if (body.reconnect && body.retry_ms) return this.#stayAway(body.retry_ms);
+    // A server that has nothing to tell and does not wait names a pause.
     const hasty = body.events.length === 0 && environment.now() - this.#waitedFrom < HASTE_MS;
     const pause = Math.max(timings.pollPauseMs, (hasty && body.retry_ms) || 0);
     this.#cancelPause = environment.after(pause, () => this.#ask());
+  }
+
+  /** A stopping server spreads its clients' return; nothing ends this pause early. */
+  #stayAway(retryMs) {
+    this.#owner.onRestart(this.#context.environment.now() + retryMs);
+    this.#cancelPause = this.#context.environment.after(retryMs, () => this.#ask());
   }
 
   #pause(retryMs) {

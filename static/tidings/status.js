@@ -16,9 +16,10 @@ import { guarded } from './handlers.js';
 /**
  * `unreachable`: no connection, or it was lost. `rejected`: an answer, but no event stream. `unanswered`: no
  * greeting in time. `unstable`: lost right after the greeting. `silent`: no heartbeat in time. `refused`: the
- * server asks to come back later. `hidden`: nobody sees the page.
+ * server asks to come back later. `restarting`: the server stops and says when to come back. `hidden`: nobody
+ * sees the page.
  *
- * @typedef {'unreachable' | 'rejected' | 'unanswered' | 'unstable' | 'silent' | 'refused' | 'hidden'} Reason
+ * @typedef {'unreachable' | 'rejected' | 'unanswered' | 'unstable' | 'silent' | 'refused' | 'restarting' | 'hidden'} Reason
  */
 
 /**
@@ -83,6 +84,7 @@ export function inWords({ state, reason, retryAt, problem }, now) {
     case 'failed': return why ? `Not connected: ${why}` : 'Not connected';
     case 'waiting':
       if (reason === 'hidden') return 'Paused while hidden';
+      if (reason === 'restarting') return `The server restarts; back shortly, in ${seconds} s`;
       return `${reason === 'refused' ? 'The server is busy' : 'Disconnected'}, trying again in ${seconds} s`;
     default: return 'Disconnected';
   }

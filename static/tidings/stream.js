@@ -3,7 +3,7 @@
  *
  * The browser reconnects by itself after a stream that worked was lost: it knows the server's
  * `retry:` and sends Last-Event-ID. We let it, once. When that attempt fails too, when the server
- * answers anything but an event stream, or when nothing is heard for too long, this stream ends
+ * answers anything but an event stream, sends us away, or is not heard for too long, this stream ends
  * with a reason and its owner decides what comes next.
  */
 
@@ -11,7 +11,7 @@ import { message, parsed } from './message.js';
 
 /**
  * @typedef {object} StreamEnd
- * @property {'unreachable' | 'rejected' | 'unstable' | 'silent' | 'unanswered' | 'refused'} reason
+ * @property {'unreachable' | 'rejected' | 'unstable' | 'silent' | 'unanswered' | 'refused' | 'restarting'} reason
  * @property {number} retryMs What the server asked us to wait, in milliseconds; 0 if it did not say.
  * @property {string} [detail] The server's own words.
  */
@@ -81,7 +81,8 @@ export class Stream {
     this.#hearPace(received);
     if (type === 'connected') this.#greet(received);
     else this.#owner.onEvent(received);
-    if (isRefusal(received)) this.#end('refused', received.data.message ?? received.data.reason);
+    const sentAway = reasonToLeave(received);
+    if (sentAway) this.#end(sentAway, received.data.message ?? received.data.reason);
   }
 
   #greet(greeting) {
@@ -118,9 +119,14 @@ export class Stream {
   }
 }
 
-/** A stream that cannot be had now is answered by one event and ends: it is not a failure. */
-function isRefusal({ type, data }) {
-  return type === 'system' && data?.type === 'refused';
+/**
+ * A stream that cannot be had now is answered by one event, and one whose server stops ends with one.
+ * Neither is a failure. The browser would come back at the same time by itself; but a script could not
+ * see when, and a first attempt that fails would count as a loss.
+ */
+function reasonToLeave({ type, data }) {
+  if (type !== 'system') return null;
+  return { refused: 'refused', reconnect: 'restarting' }[data?.type] ?? null;
 }
 
 /**

@@ -90,6 +90,20 @@ test('a server killed and started anew leaves a visible gap, and what comes then
   assert.equal(await rows('gap').count(), 1, 'the gap is told once');
 });
 
+test('a server that stops says when to come back, and the page finds the next one then', async () => {
+  await server.broadcast({ data: 0 });
+  await checkReceived(1);
+  await server.stop();
+  await stateIs('waiting');
+  assert.match(await text('#status-dot'), /back shortly, in \d+ s/);
+  server = await new TidingsServer().start();
+  proxy.target = server.port;
+  // The pause that it was told, at most 12 s.
+  await stateIs('open', 30_000);
+  await server.broadcast({ data: 1 });
+  await checkReceived(2);
+});
+
 test('while the server is gone the page says so, and finds it again', async () => {
   proxy.sever();
   await stateIs('waiting', 20_000);

@@ -146,6 +146,29 @@ test('refusals are waited out and not counted', async () => {
   assert.ok(!states.includes('polling'));
 });
 
+test('a server that stops is left alone as long as it says, then found again', async () => {
+  await connect();
+  await stateIs('open');
+  server.publish(0);
+  await checkNotes(1);
+  const started = Date.now();
+  let back = null;
+  server.manner = (request, response) => {
+    back ??= Date.now();
+    server.serve(request, response);
+  };
+  // Longer than the client's own first pause.
+  server.sendAway(1500);
+  await until(async () => (await told()).pauses.length > 0, 'the pause');
+  server.publish(1);
+  await checkNotes(2);
+  assert.ok(back - started >= 1500, `it was back after ${back - started} ms`);
+  const { pauses, states } = await told();
+  assert.deepEqual(pauses.map(([reason, attempt]) => [reason, attempt]), [['restarting', 0]]);
+  assert.ok(!states.includes('polling'));
+  assert.equal(server.count('/events/poll'), 0);
+});
+
 test('a proxy that holds streams back is noticed, and left as soon as it lets them through', async () => {
   await connect({ timings: { ...quick.timings, openingMs: 150 }, backoff: { firstMs: 10, capMs: 20, jitter: 0 } });
   await stateIs('open');

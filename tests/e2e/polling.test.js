@@ -51,6 +51,29 @@ test('a server that answers at once with nothing is asked at its own pace', asyn
   assert.equal(world.requests.length, asked + 2, 'it waited as it should');
 });
 
+test('a poll that a stop ended late is not asked again before the server says, and no stream is tried', async () => {
+  const client = start({ lastEventId: '5-0' });
+  const { world, tidings } = client;
+  await failUntilPolling(client);
+  // Close to the moment when a stream is tried again.
+  for (const seconds of [20, 20, 18]) {
+    await world.clock.pass(seconds * 1000);
+    if (seconds === 20) world.request().answer(200, { events: [], last_event_id: '5-0' });
+  }
+  const [asked, opened] = [world.requests.length, world.sources.length];
+  world.request().answer(200, { events: [], last_event_id: '5-0', retry_ms: 7000, reconnect: { reason: 'shutdown' } });
+  await world.clock.pass(0);
+  assert.deepEqual([tidings.status.state, tidings.status.reason], ['waiting', 'restarting']);
+  world.news.get('visible')();
+  await world.clock.pass(6999);
+  assert.deepEqual([world.requests.length, world.sources.length], [asked, opened]);
+  await world.clock.pass(1);
+  assert.equal(world.requests.length, asked + 1);
+  world.request().answer(200, { events: [], last_event_id: '5-0' });
+  await world.clock.pass(0);
+  assert.equal(tidings.status.state, 'polling');
+});
+
 test('a handler may close the client in the middle of an answer', async () => {
   const client = start({ lastEventId: '5-0' });
   const { world, tidings, data } = client;

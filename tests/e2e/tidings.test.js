@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inWords } from '../../static/tidings/status.js';
 import { start } from './support/client.js';
 
 test('a greeting opens it and tells who we are', () => {
@@ -122,6 +123,23 @@ test('a refusal is no failure: it waits as long as it was told', async () => {
     await world.clock.pass(7000);
     assert.equal(world.sources.length, refusals + 2);
   }
+});
+
+test('a server that stops sets the time of the return, however young the stream is', async () => {
+  const { world, tidings, events } = start();
+  world.source().greet('5-0');
+  world.source().send('system', { type: 'reconnect', reason: 'shutdown', retry_ms: 9000 });
+  assert.deepEqual([tidings.status.state, tidings.status.reason, tidings.status.attempt], ['waiting', 'restarting', 0]);
+  assert.equal(events.at(-1).data.type, 'reconnect', 'the page hears of it too');
+  assert.match(inWords(tidings.status, world.clock.now()), /back shortly, in 9 s/);
+  world.news.get('visible')();
+  await world.clock.pass(8999);
+  assert.equal(world.sources.length, 1, 'neither the backoff nor the page hurries it');
+  await world.clock.pass(1);
+  assert.match(world.source().url, /last_event_id=5-0/);
+  // Only when the server is not there by then does the backoff begin.
+  world.source().interrupt();
+  assert.deepEqual([tidings.status.attempt, tidings.status.retryAt - world.clock.now()], [1, 1000]);
 });
 
 test('a farewell that names a pause is honoured when the stream then falls', async () => {

@@ -128,6 +128,12 @@ export class MisbehavingServer {
     response.end(`retry: ${retryMs}\nevent: system\ndata: {"type":"refused","reason":"max_connections","retry_ms":${retryMs}}\n\n`);
   };
 
+  /** Stops: tells the streams that are served well when to come back, and ends them. */
+  sendAway(retryMs) {
+    const data = JSON.stringify({ type: 'reconnect', reason: 'shutdown', retry_ms: retryMs });
+    for (const response of this.#streams) response.end(`retry: ${retryMs}\nevent: system\ndata: ${data}\n\n`);
+  }
+
   answerPoll(request, response) {
     const since = sinceOf(request);
     const events = since ? this.#after(since).map(({ id, type, data }) => ({ id, event: type, data })) : [];

@@ -18,7 +18,9 @@ export class TidingsServer {
   /** Starts it and waits until it says where it listens. */
   async start(...flags) {
     this.#directory = await mkdtemp(join(tmpdir(), 'tidings-e2e-'));
-    this.#process = spawn(program, ['--listen', '127.0.0.1:0', ...flags], { cwd: this.#directory, stdio: ['ignore', 'ignore', 'pipe'] });
+    // Nothing of the tester's own environment may decide a test, TIDINGS_BIN least of all.
+    const options = { cwd: this.#directory, env: {}, stdio: ['ignore', 'ignore', 'pipe'] };
+    this.#process = spawn(program, ['--listen', '127.0.0.1:0', ...flags], options);
     this.port = await this.#address();
     this.origin = `http://127.0.0.1:${this.port}`;
     return this;

@@ -16,7 +16,7 @@ use tidings::publish::Publisher;
 use tidings::publish::summarizer::Summarizer;
 use tidings::serve::{self, App, listener};
 use tidings::settings::machine::{self, Machine};
-use tidings::settings::{self, Command, Reading, Settings};
+use tidings::settings::{self, Command, Inherited, Reading, Settings};
 use tidings::shutdown::Shutdown;
 
 fn main() -> ExitCode {
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     }
     match reading.command {
         Command::CheckConfig => print(&reading),
-        Command::Serve => match run(reading.settings) {
+        Command::Serve => match run(reading.settings, reading.inherited) {
             Ok(()) => ExitCode::SUCCESS,
             Err(sentence) => {
                 eprintln!("tidings: {sentence}");
@@ -48,10 +48,11 @@ fn print(reading: &Reading) -> ExitCode {
 }
 
 /// Serves until a signal comes, or says why it cannot.
-fn run(settings: Settings) -> Result<(), String> {
+fn run(settings: Settings, inherited: Option<Inherited>) -> Result<(), String> {
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown).map_err(|e| format!("cannot watch for signals: {e}"))?;
-    let listener = listener::bind(settings.listen, settings.serve.listen_backlog)
+    let inherited = inherited.map(|inherited| inherited.listener);
+    let listener = listener::open(inherited, settings.listen, settings.serve.listen_backlog)
         .map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
     let address = listener.local_addr().map_err(|e| format!("cannot listen: {e}"))?;
     let app = app(settings).map_err(|e| format!("cannot start: {e}"))?;

@@ -7,6 +7,7 @@
 mod command_line;
 mod environment;
 mod file;
+mod inherited;
 mod mistake;
 mod report;
 mod setting;
@@ -22,6 +23,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+pub use self::inherited::Inherited;
 pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
@@ -35,6 +37,8 @@ pub struct Reading {
     pub command: Command,
     /// What is in force.
     pub settings: Settings,
+    /// The socket to serve instead of opening one: what `settings.listen` then says is its address.
+    pub inherited: Option<Inherited>,
     /// Where each setting that is not at its default came from, by its name.
     origins: BTreeMap<&'static str, Origin>,
 }
@@ -153,12 +157,23 @@ fn sentences(mistakes: &[Mistake]) -> String {
 pub fn read_process() -> Result<Reading, Unread> {
     let arguments: Vec<_> = std::env::args_os().collect();
     let environment: Vec<_> = std::env::vars_os().collect();
-    read(&arguments, &environment, |path| std::fs::read_to_string(path))
+    let inherited = inherited::take().map_err(|mistake| Unread::Mistakes(vec![mistake]))?;
+    read_inheriting(inherited, &arguments, &environment, |path| std::fs::read_to_string(path))
 }
 
 /// Reads the arguments (the program's name first), the environment and, through `read_file`, the file
 /// that one of them names.
 pub fn read(
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+    read_file: impl FnOnce(&Path) -> io::Result<String>,
+) -> Result<Reading, Unread> {
+    read_inheriting(None, arguments, environment, read_file)
+}
+
+/// The same for a process to which a socket was passed.
+fn read_inheriting(
+    inherited: Option<Inherited>,
     arguments: &[OsString],
     environment: &[(OsString, OsString)],
     read_file: impl FnOnce(&Path) -> io::Result<String>,
@@ -169,8 +184,9 @@ pub fn read(
     let mut typed = config.map(|path| given_by_file(path, read_file)).unwrap_or_default();
     typed.extend(environment::given(environment));
     typed.extend(command_line.given.into_iter().map(Ok));
-    let (settings, origins) = mean(typed).map_err(Unread::Mistakes)?;
-    Ok(Reading { command: command_line.command, settings, origins })
+    let address = inherited.as_ref().map(|inherited| inherited.address);
+    let (settings, origins) = mean(typed, address).map_err(Unread::Mistakes)?;
+    Ok(Reading { command: command_line.command, settings, inherited, origins })
 }
 
 fn given_by_file(
@@ -185,8 +201,11 @@ fn given_by_file(
 
 type Meaning = (Settings, BTreeMap<&'static str, Origin>);
 
-/// From what was typed, the weakest first, to what it means.
-fn mean(typed: Vec<Result<Given, Mistake>>) -> Result<Meaning, Vec<Mistake>> {
+/// From what was typed, the weakest first, to what it means; an inherited address wins over all.
+fn mean(
+    typed: Vec<Result<Given, Mistake>>,
+    inherited: Option<SocketAddr>,
+) -> Result<Meaning, Vec<Mistake>> {
     let mut settings = Settings::default();
     let mut origins = BTreeMap::new();
     let mut mistakes = Vec::new();
@@ -195,6 +214,10 @@ fn mean(typed: Vec<Result<Given, Mistake>>) -> Result<Meaning, Vec<Mistake>> {
             Ok((name, origin)) => drop(origins.insert(name, origin)),
             Err(mistake) => mistakes.push(mistake),
         }
+    }
+    if let Some(address) = inherited {
+        settings.listen = address;
+        origins.insert("listen", Origin::Inherited);
     }
     if mistakes.is_empty() {
         mistakes.extend(contradictions(&settings));

@@ -23,6 +23,18 @@ pub(super) const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Connection: close\r\n\r\n\
     {\"status\":503,\"code\":\"overloaded\",\"title\":\"Overloaded\",\"detail\":\"The server is busy; come back in a moment\"}";
 
+/// A socket that accepts: the one that was passed to us, with the backlog it has, or one of our own.
+pub fn open(
+    passed: Option<TcpListener>,
+    address: SocketAddr,
+    backlog: i32,
+) -> io::Result<TcpListener> {
+    match passed {
+        Some(listener) => listener.set_nonblocking(true).map(|()| listener),
+        None => bind(address, backlog),
+    }
+}
+
 /// Binds `address` with room for `backlog` connections that wait to be accepted (the standard
 /// library's 128 makes the rest wait for a retransmission).
 pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {

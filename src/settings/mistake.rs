@@ -51,6 +51,9 @@ pub enum Mistake {
     /// Two values that do not go together.
     #[error("{0}")]
     Contradiction(String),
+    /// What was passed by `LISTEN_FDS` cannot be served.
+    #[error("LISTEN_FDS must pass one TCP socket that listens: {0}")]
+    Inherited(String),
     /// The address can be reached from elsewhere and nothing says that this is meant.
     #[error(
         "listen is {0}, which other machines can reach, and this version has no access control: \

@@ -46,7 +46,7 @@ static ACCESS: &[Setting] = &[
     Setting::new(
         "listen",
         Address(|s| &mut s.listen),
-        "Where to listen; port 0 takes any free one",
+        "Where to listen; port 0 takes any free one; a socket passed by LISTEN_FDS is served instead",
     )
     .also("PORT"),
     Setting::new(

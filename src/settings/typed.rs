@@ -30,6 +30,8 @@ pub enum Origin {
     Variable(String),
     /// A flag of this name, without the dashes.
     Flag(String),
+    /// A socket that was passed to the process.
+    Inherited,
 }
 
 impl fmt::Display for Origin {
@@ -39,6 +41,7 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(f, "{}, line {line}", path.display()),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Flag(name) => write!(f, "flag --{name}"),
+            Self::Inherited => f.write_str("the socket that LISTEN_FDS passes"),
         }
     }
 }

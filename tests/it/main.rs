@@ -9,6 +9,7 @@
 
 mod events;
 mod fanout;
+mod handover;
 mod hostile;
 mod limits;
 mod nginx;

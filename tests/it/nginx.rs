@@ -37,20 +37,20 @@ const BARE: &str = "
 ";
 
 /// Real nginx with the shipped files, until it is dropped.
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     folder: TempDir,
     /// TLS and HTTP/2.
     tls: SocketAddr,
     /// The same location over plain HTTP, instead of the redirection, for clients without TLS.
-    plain: SocketAddr,
+    pub(crate) plain: SocketAddr,
     /// A bare `proxy_pass` with gzip on.
     bare: SocketAddr,
 }
 
 impl Nginx {
     /// Starts it in front of `server`, with further replacements in the stream's settings.
-    fn start(server: &Server, stream: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(server: &Server, stream: &[(&str, &str)]) -> Self {
         let folder = shipped_files();
         let [tls, plain, bare] = free_addresses();
         let bare_server = BARE.replace("BARE_ADDRESS", &bare.to_string());
@@ -170,7 +170,7 @@ fn nginx(folder: &TempDir) -> Command {
 }
 
 /// Whether nginx is there; on a build machine it must be.
-fn is_installed() -> bool {
+pub(crate) fn is_installed() -> bool {
     let found = program().is_some();
     assert!(found || std::env::var("CI").is_err(), "nginx is not installed");
     if !found {

@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
@@ -35,6 +36,15 @@ impl Server {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tidings"));
         // Nothing of the tester's own environment may decide a test.
         program.env_clear().args(["--listen", "127.0.0.1:0"]).args(flags);
+        Self::spawn(program)
+    }
+
+    /// Starts it on a socket that listens already, and waits until it is ready.
+    pub(crate) fn start_on(listener: &TcpListener, flags: &[&str]) -> Self {
+        Self::spawn(inheriting(listener.try_clone().unwrap(), flags))
+    }
+
+    fn spawn(mut program: Command) -> Self {
         let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
         let log = lines(child.stderr.take().unwrap());
         let address = loop {
@@ -142,6 +152,16 @@ impl Server {
     }
 }
 
+/// The program with a socket as descriptor 3, as systemd passes it. A shell does what a process can do
+/// only for itself: say its own number.
+pub(crate) fn inheriting(socket: impl Into<OwnedFd>, flags: &[&str]) -> Command {
+    let pass = r#"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
+    let mut shell = Command::new("/bin/sh");
+    shell.env_clear().args(["-c", pass, env!("CARGO_BIN_EXE_tidings")]).args(flags);
+    shell.stdin(socket.into());
+    shell
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -214,7 +234,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    fn read(connection: &mut impl Read) -> Self {
+    pub(crate) fn read(connection: &mut impl Read) -> Self {
         let mut bytes = Vec::new();
         let mut byte = [0];
         // Byte by byte, so that nothing of the body is taken.

@@ -1,0 +1,92 @@
+//! One listening socket, several processes after each other: it is passed as systemd passes it.
+
+use std::fs::File;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+
+use rustix::process::Signal;
+
+use crate::support::{Response, Server, connect, inheriting};
+
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+#[test]
+fn a_passed_socket_is_served_and_no_other_is_opened() {
+    let (listener, taken) = (listener(), listener());
+    let elsewhere = taken.local_addr().unwrap().to_string();
+    // To bind what is taken would fail.
+    let server = Server::start_on(&listener, &["--listen", &elsewhere]);
+    assert_eq!(server.address, listener.local_addr().unwrap());
+    assert_eq!(server.get("/health").head.status, 200);
+}
+
+#[test]
+fn who_connects_between_two_servers_is_served_by_the_second() {
+    let listener = listener();
+    let mut first = Server::start_on(&listener, &[]);
+    let mut stream = first.stream("/events");
+    assert_eq!(stream.next().name, "connected");
+    first.signal(Signal::TERM);
+    while stream.next_or_end().is_some() {}
+    assert_eq!(first.wait().code(), Some(0));
+
+    let mut between = connect(listener.local_addr().unwrap(), None);
+    std::io::Write::write_all(&mut between, b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+    let _second = Server::start_on(&listener, &[]);
+    assert_eq!(Response::read(&mut between).head.status, 200);
+}
+
+#[test]
+fn check_config_names_the_passed_socket() {
+    let listener = listener();
+    let flags = ["check-config", "--listen", "127.0.0.1:1"];
+    let output = inheriting(listener.try_clone().unwrap(), &flags).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let address = listener.local_addr().unwrap();
+    let line = said.lines().find(|line| line.starts_with("listen = ")).unwrap();
+    assert!(line.starts_with(&format!("listen = \"{address}\" ")), "{line}");
+    assert!(line.ends_with("  # the socket that LISTEN_FDS passes"), "{line}");
+}
+
+fn check_refused(socket: impl Into<OwnedFd>, expected: &str) {
+    let output = inheriting(socket, &[]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with(&format!("tidings: {expected}")), "{said}");
+}
+
+#[test]
+fn what_cannot_be_served_is_refused() {
+    let wanted = "LISTEN_FDS must pass one TCP socket that listens: ";
+    let folder = tempfile::tempdir().unwrap();
+    let unix = UnixListener::bind(folder.path().join("socket")).unwrap();
+    check_refused(unix, &format!("{wanted}fd 3 is not a valid tcp socket"));
+    check_refused(File::open("/dev/null").unwrap(), &format!("{wanted}fd 3 is not a socket"));
+    let connected = TcpStream::connect(listener().local_addr().unwrap()).unwrap();
+    check_refused(connected, &format!("{wanted}fd 3 does not listen"));
+    let open = TcpListener::bind("0.0.0.0:0").unwrap();
+    check_refused(open, "listen is 0.0.0.0:");
+}
+
+#[test]
+fn two_sockets_are_one_too_many() {
+    let pass = r#"exec 3<&0 4<&0 </dev/null; LISTEN_FDS=2 LISTEN_PID=$$ exec "$0""#;
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.env_clear().args(["-c", pass, env!("CARGO_BIN_EXE_tidings")]);
+    let output = shell.stdin(OwnedFd::from(listener())).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("2 sockets were passed"), "{said}");
+}
+
+#[test]
+fn what_was_passed_to_another_process_is_not_ours() {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_tidings"));
+    program.env_clear().envs([("LISTEN_FDS", "1"), ("LISTEN_PID", "1")]).arg("check-config");
+    let output = program.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = said.lines().find(|line| line.starts_with("listen = ")).unwrap();
+    assert!(line.ends_with("# default"), "{line}");
+}

@@ -86,10 +86,21 @@ pub struct NewEvent {
     pub key: Option<EventKey>,
     /// The last word about its subject: never conflated away.
     pub terminal: bool,
-    /// Goes to the journal, if there is one.
-    pub durable: bool,
+    /// How much is done so that it is not lost.
+    pub keeping: Keeping,
     /// By what its publisher will name it when it tries again.
     pub request: Option<Box<RequestKey>>,
+}
+
+/// How much is done so that an event is not lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keeping {
+    /// It is in memory only: a sign of life, or progress that a newer word replaces.
+    Passing,
+    /// It goes to the journal, if there is one; nobody waits for it.
+    Kept,
+    /// The publisher is answered when it is on disk.
+    Awaited,
 }
 
 /// A publisher's own name for a request, so that a second try is not a second event.
@@ -102,7 +113,7 @@ pub struct RequestKey {
 }
 
 impl NewEvent {
-    /// An event without a key that is neither terminal nor durable.
+    /// An event without a key that is neither terminal nor kept.
     ///
     /// ```
     /// use tidings::event::{EventData, EventName, NewEvent, topic::Topic};
@@ -120,7 +131,7 @@ impl NewEvent {
             matched_as: None,
             key: None,
             terminal: false,
-            durable: false,
+            keeping: Keeping::Passing,
             request: None,
         }
     }

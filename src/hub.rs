@@ -117,8 +117,7 @@ struct Shared {
 impl Hub {
     /// Starts a hub that remembers nothing from before and leaves nothing behind.
     pub fn start(limits: Limits, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let started = EventId { ms: clock.unix_ms(), n: 0 };
-        Self::start_after(Past::unknown(started), None, limits, clock)
+        Self::start_after(Past::unknown(clock.unix_ms()), None, limits, clock)
     }
 
     /// Starts a hub, its dispatchers and its reaper, that goes on after `past` and gives the

@@ -16,6 +16,9 @@ pub mod publish;
 // Who gets them: order, history, queues, dispatch. Knows no HTTP and no TCP.
 pub mod hub;
 
+// What is to outlive the process: the embedded database.
+pub mod store;
+
 // How they leave: connections, HTTP, and one door for each family of clients.
 pub mod serve;
 

@@ -11,13 +11,14 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use tidings::clock::{Clock, SystemClock};
-use tidings::hub::Hub;
+use tidings::hub::{Hub, Journal, Past};
 use tidings::publish::Publisher;
 use tidings::publish::summarizer::Summarizer;
 use tidings::serve::{self, App, listener};
 use tidings::settings::machine::{self, Machine};
 use tidings::settings::{self, Command, Inherited, Reading, Settings};
 use tidings::shutdown::Shutdown;
+use tidings::store::{Recent, Store};
 
 fn main() -> ExitCode {
     let reading = match settings::read_process() {
@@ -55,17 +56,59 @@ fn run(settings: Settings, inherited: Option<Inherited>) -> Result<(), String> {
     let listener = listener::open(inherited, settings.listen, settings.serve.listen_backlog)
         .map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
     let address = listener.local_addr().map_err(|e| format!("cannot listen: {e}"))?;
-    let app = app(settings).map_err(|e| format!("cannot start: {e}"))?;
+    let app = Arc::new(app(settings)?);
     // For people, and for programs that chose port 0: the one line that is not a log line.
     eprintln!("tidings: listening on http://{address}");
-    serve::run(&listener, &Arc::new(app), &shutdown).map_err(|e| format!("cannot serve: {e}"))
+    serve::run(&listener, &app, &shutdown).map_err(|e| format!("cannot serve: {e}"))?;
+    match &app.store {
+        Some(store) => {
+            let closed = store.close(&app.hub.remains());
+            closed.map_err(|e| format!("cannot keep what was in memory: {e}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Opens what outlives the process, and starts the parts on top of it.
+fn app(settings: Settings) -> Result<App, String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (store, past) = open_store(&settings, &clock)?;
+    let cannot_start = |e: io::Error| format!("cannot start: {e}");
+    let mut app = start(settings, clock, store.as_ref(), past).map_err(cannot_start)?;
+    app.store = store;
+    Ok(app)
+}
+
+/// The store, if there is to be one, and what it knows of the time before.
+fn open_store(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Option<Store>, Past), String> {
+    if settings.data_dir.as_os_str().is_empty() {
+        return Ok((None, Past::unknown(clock.unix_ms())));
+    }
+    let recent = Recent {
+        age: settings.hub.history_age,
+        events: settings.hub.history_events,
+        bytes: settings.hub.history_bytes,
+    };
+    let opened = Store::open(&settings.data_dir, &settings.store, recent, clock.clone());
+    opened.map(|(store, past)| (Some(store), past)).map_err(|error| error.to_string())
 }
 
 /// Puts the parts together.
-fn app(settings: Settings) -> io::Result<App> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let hub = Hub::start(settings.hub, clock.clone())?;
-    let publisher = Publisher::new(hub.clone(), None, &settings.publish, clock.clone());
+fn start(
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    store: Option<&Store>,
+    past: Past,
+) -> io::Result<App> {
+    let journal = store.map(|store| -> Arc<dyn Journal> { Arc::new(store.clone()) });
+    let recent = past.recent.clone();
+    let hub = Hub::start_after(past, journal.clone(), settings.hub, clock.clone())?;
+    let publisher = Publisher::new(hub.clone(), journal, &settings.publish, clock.clone());
+    publisher.recall(&recent);
+    drop(recent);
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::durability::{Keeping, TOPIC_KINDS};
+pub use self::durability::TOPIC_KINDS;
 pub use self::requests::KeyRefused;
 
 use self::durability::Policy;
 use self::requests::{Begun, Requests, Taken};
 use crate::clock::Clock;
 use crate::event::topic::Topic;
-use crate::event::{Event, EventData, EventId, EventName, InvalidEvent, NewEvent};
+use crate::event::{Event, EventData, EventId, EventName, InvalidEvent, Keeping, NewEvent};
 use crate::hub::{Hub, Journal, Receipt, Refused};
 
 /// What may be published, and what is kept of it.
@@ -153,7 +153,7 @@ impl Publisher {
         at_least: Keeping,
     ) -> Result<Published, PublishError> {
         let keeping = self.0.policy.keeping(&event).max(at_least);
-        event.durable = keeping > Keeping::Passing;
+        event.keeping = keeping;
         let Some(request) = event.request.clone() else {
             let taken = self.take(event, keeping)?;
             return Ok(self.answer(&taken, keeping));

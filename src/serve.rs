@@ -72,6 +72,7 @@ use crate::hub::Hub;
 use crate::publish::Publisher;
 use crate::publish::summarizer::Summarizer;
 use crate::shutdown::Shutdown;
+use crate::store::Store;
 
 /// Everything a request's handler may need.
 #[derive(Debug)]
@@ -80,6 +81,8 @@ pub struct App {
     pub hub: Hub,
     /// The one door by which events enter the hub.
     pub publisher: Publisher,
+    /// What outlives the process; none if everything is in memory only.
+    pub store: Option<Store>,
     /// Who makes summaries; none if they are off.
     pub summarizer: Option<Summarizer>,
     /// The limits in force.
@@ -122,6 +125,7 @@ impl App {
         Ok(Self {
             hub,
             publisher,
+            store: None,
             summarizer: None,
             event_types: EventTypes::new(&publish_limits.event_types),
             pages: Pages::load(),

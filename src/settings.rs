@@ -28,7 +28,7 @@ pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
 use crate::publish::summarizer;
-use crate::{hub, publish, serve};
+use crate::{hub, publish, serve, store};
 
 /// What the program was told, and what to do with it.
 #[derive(Debug)]
@@ -72,6 +72,10 @@ pub struct Settings {
     pub hub: hub::Limits,
     /// What may be published.
     pub publish: publish::Limits,
+    /// Where what is to survive a restart is kept; empty: nowhere.
+    pub data_dir: PathBuf,
+    /// How much is kept there.
+    pub store: store::Limits,
     /// Whether summaries and their page are on.
     pub summarizer: bool,
     /// What summaries may use.
@@ -88,6 +92,8 @@ impl Default for Settings {
             serve: serve::Limits::default(),
             hub: hub::Limits::default(),
             publish: publish::Limits::default(),
+            data_dir: "tidings-data".into(),
+            store: store::Limits::default(),
             summarizer: true,
             summaries: summarizer::Limits::default(),
             log: Log { filter: "info".into(), format: LogFormat::Text },

@@ -99,10 +99,16 @@ impl Kind {
             Ok(Ok(Launch::of(env::current_exe()?, arguments)))
         };
         match self {
-            Self::Tidings => Ok(Ok(Launch::of(
-                env!("CARGO_BIN_EXE_tidings"),
-                TIDINGS_ARGUMENTS.map(OsString::from),
-            ))),
+            Self::Tidings => {
+                let data = tempfile::tempdir()?;
+                let folder = OsString::from(data.path());
+                let mut launch = Launch::of(
+                    env!("CARGO_BIN_EXE_tidings"),
+                    TIDINGS_ARGUMENTS.map(OsString::from),
+                );
+                launch.arguments.extend(["--data-dir".into(), folder]);
+                Ok(Ok(Launch { files: Some(data), ..launch }))
+            }
             Self::Nchan => nchan::launch(),
             Self::Axum => Ok(axum::launch()),
             Self::Library => own("library"),

@@ -69,6 +69,30 @@ impl fmt::Display for Topic {
     }
 }
 
+impl FromStr for Topic {
+    type Err = InvalidEvent;
+
+    /// Reads back what [`Topic`]'s `Display` writes: `default/session:1`.
+    fn from_str(text: &str) -> Result<Self, InvalidEvent> {
+        let invalid = || InvalidEvent::Identifier(excerpt(text));
+        let (project, audience) = text.split_once('/').ok_or_else(invalid)?;
+        let (kind, id) = audience.split_once(':').unwrap_or((audience, ""));
+        let id = || id.parse();
+        let audience = match kind {
+            "events" if audience == kind => Audience::Events,
+            "session" => Audience::Session(id()?),
+            "user" => Audience::User(id()?),
+            "job" => Audience::Job(id()?),
+            "batch" => Audience::Batch(id()?),
+            "queue" => Audience::Queue(id()?),
+            "worker" => Audience::Worker(id()?),
+            "channel" => Audience::Channel(id()?),
+            _ => return Err(invalid()),
+        };
+        Ok(Self { project: project.parse()?, audience })
+    }
+}
+
 /// The id of a project, session, user, job …: 1 to 128 of `A-Z a-z 0-9 _ . : @ -`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Identifier(Arc<str>);
@@ -120,6 +144,19 @@ mod tests {
         }
         for bad in ["", "a b", "a/b", "a\n", "é", &"x".repeat(129)] {
             assert!(bad.parse::<Identifier>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn topics_are_read_back_as_they_were_written() {
+        let kinds = ["session", "user", "job", "batch", "queue", "worker", "channel"];
+        let texts = kinds.map(|kind| format!("default/{kind}:a:b@c.d-1"));
+        for text in texts.iter().map(String::as_str).chain(["p/events", "default/events"]) {
+            assert_eq!(text.parse::<Topic>().unwrap().to_string(), text);
+        }
+        for bad in ["", "events", "p/", "p/events:1", "p/session", "p/session:", "/events", "p/x:1"]
+        {
+            assert!(bad.parse::<Topic>().is_err(), "{bad:?}");
         }
     }
 

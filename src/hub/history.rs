@@ -207,7 +207,8 @@ impl History {
         subscription: &Subscription,
         begin: Option<(EventId, GapReason)>,
     ) -> Option<Horizon> {
-        let begin = begin.map(|(id, reason)| Horizon { id, reason });
+        // What the journal has let go may still be here.
+        let begin = begin.map(|(id, reason)| Horizon { id: id.min(self.begins_after), reason });
         let gone = self.gone.of(subscription).into_iter().chain(begin);
         gone.max_by_key(|horizon| horizon.id).filter(|horizon| horizon.id > id)
     }
@@ -259,7 +260,7 @@ mod tests {
 
     fn history(events: usize) -> History {
         let limits = Limits { history_events: events, ..Limits::default() };
-        History::new(&limits, Past::unknown(START), Instant::now(), 0)
+        History::new(&limits, Past::unknown(START.ms), Instant::now(), 0)
     }
 
     fn id(ms: u64) -> EventId {
@@ -374,7 +375,7 @@ mod tests {
     #[test]
     fn a_full_history_by_bytes_lets_the_oldest_go() {
         let limits = Limits { history_bytes: 2_000, ..Limits::default() };
-        let mut history = History::new(&limits, Past::unknown(START), Instant::now(), 0);
+        let mut history = History::new(&limits, Past::unknown(START.ms), Instant::now(), 0);
         (0..100).for_each(|n| push(&mut history, 1001 + n, "a", "e"));
         assert!(history.bytes() <= 2_000 && history.len() > 2, "{} bytes", history.bytes());
     }

@@ -72,8 +72,9 @@ pub struct Past {
 }
 
 impl Past {
-    /// Nothing is known of the time up to `started`.
-    pub fn unknown(started: EventId) -> Self {
+    /// Nothing is known of the time up to now.
+    pub fn unknown(unix_ms: u64) -> Self {
+        let started = EventId { ms: unix_ms, n: 0 };
         Self {
             last: started,
             unknown_up_to: started,

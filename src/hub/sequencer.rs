@@ -22,7 +22,7 @@ use super::stream::{EndReason, Stream};
 use super::{Limits, Receipt, Refused};
 use crate::clock::Clock;
 use crate::event::subscription::Subscription;
-use crate::event::{Event, EventId, NewEvent};
+use crate::event::{Event, EventId, Keeping, NewEvent};
 
 /// How often a publisher that is held back looks again, in case it missed being told.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -95,7 +95,7 @@ impl Sequencer {
     /// Numbers an event and hands it on. Waits for no stream; when the dispatchers or the journal are
     /// behind, waits for them for a while.
     pub fn publish(&self, body: NewEvent) -> Result<Receipt, Refused> {
-        let journal = self.journal.as_ref().filter(|_| body.durable);
+        let journal = self.journal.as_ref().filter(|_| body.keeping > Keeping::Passing);
         let mut order = self.order.lock();
         let mut deadline = None;
         let reach = loop {

@@ -2,18 +2,7 @@
 
 use super::Limits;
 use crate::event::topic::Audience;
-use crate::event::{EventName, NewEvent};
-
-/// How much is done for an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Keeping {
-    /// It is in memory only: a sign of life, or progress that a newer word replaces.
-    Passing,
-    /// It goes to the journal; nobody waits for it.
-    Kept,
-    /// The publisher is answered when it is on disk.
-    Awaited,
-}
+use crate::event::{EventName, Keeping, NewEvent};
 
 /// The rules, from the settings.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -63,6 +64,7 @@ pub(super) enum Place {
     EventNames(fn(&mut Settings) -> &mut Vec<String>),
     TopicKinds(fn(&mut Settings) -> &mut Vec<String>),
     LogFilter(fn(&mut Settings) -> &mut String),
+    Folder(fn(&mut Settings) -> &mut PathBuf),
     Choice(&'static [Choice]),
 }
 
@@ -109,6 +111,7 @@ impl Place {
             Self::LogFilter(at) => {
                 raw.text().filter(|filter| is_log_filter(filter))?.clone_into(at(settings));
             }
+            Self::Folder(at) => *at(settings) = raw.text()?.into(),
             Self::Choice(choices) => {
                 let word = raw.word()?;
                 (choices.iter().find(|choice| choice.word == word)?.choose)(settings);
@@ -143,6 +146,7 @@ impl Place {
             Self::LogFilter(_) => "off, error, warn, info, debug or trace, or a list such as \
                                    info,tidings::hub=debug"
                 .into(),
+            Self::Folder(_) => "the path of a directory, or empty".into(),
             Self::Choice(choices) => words(choices).join(" or "),
         }
     }
@@ -162,6 +166,7 @@ impl Place {
                 show_list(at(settings).iter().cloned())
             }
             Self::LogFilter(at) => format!("\"{}\"", at(settings)),
+            Self::Folder(at) => format!("{:?}", at(settings).display().to_string()),
             Self::Choice(choices) => {
                 let chosen = choices.iter().find(|choice| (choice.is_chosen)(settings));
                 format!("\"{}\"", chosen.map_or("", |choice| choice.word))
@@ -178,6 +183,7 @@ impl Place {
             Self::Milliseconds(..) => "MS".into(),
             Self::Address(_) => "ADDRESS:PORT".into(),
             Self::LogFilter(_) => "FILTER".into(),
+            Self::Folder(_) => "DIR".into(),
             Self::Choice(choices) => words(choices).join("|"),
             Self::Networks(_) | Self::EventTypes(_) | Self::EventNames(_) | Self::TopicKinds(_) => {
                 "LIST".into()

@@ -6,13 +6,14 @@
 use std::ops::RangeInclusive;
 
 use super::setting::Place::{
-    Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, LogFilter,
+    Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, Folder, LogFilter,
     Milliseconds, Networks, Seconds, TopicKinds,
 };
 use super::setting::{Choice, Setting};
 use super::{Auth, LogFormat};
 use crate::hub;
 use crate::serve::RefuseStreams;
+use crate::store::Sync;
 
 const MILLION: u64 = 1_000_000;
 const BILLION: u64 = 1_000_000_000;
@@ -253,6 +254,59 @@ static EVENTS: &[Setting] = &[
 ];
 
 static DURABILITY: &[Setting] = &[
+    Setting::new(
+        "data_dir",
+        Folder(|s| &mut s.data_dir),
+        "Where the database is kept that survives a restart; empty keeps everything in memory only",
+    ),
+    Setting::new(
+        "log_age_seconds",
+        Seconds(0..=3_153_600_000, |s| &mut s.store.log_age),
+        "How long an event is kept on disk; 0 is for ever",
+    ),
+    Setting::new(
+        "log_bytes",
+        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.store.log_bytes),
+        "How many bytes of events are kept on disk, beyond which the oldest go; 0 is no limit",
+    ),
+    Setting::new(
+        "store_queue_events",
+        Count(0..=BILLION, |s| &mut s.store.pending_events),
+        "Events that may wait for the disk before publishers are held back; 0 is no limit",
+    ),
+    Setting::new(
+        "store_queue_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.store.pending_bytes),
+        "Bytes that may wait for the disk before publishers are held back; 0 is no limit",
+    ),
+    Setting::new(
+        "store_flush_ms",
+        Milliseconds(0..=60_000, |s| &mut s.store.flush),
+        "How long an event for which nobody waits may lie before it is written; 0 is not at all",
+    ),
+    Setting::new(
+        "store_sync",
+        OneOf(&[
+            Choice {
+                word: "full",
+                choose: |s| s.store.sync = Sync::Full,
+                is_chosen: |s| s.store.sync == Sync::Full,
+            },
+            Choice {
+                word: "normal",
+                choose: |s| s.store.sync = Sync::Normal,
+                is_chosen: |s| s.store.sync == Sync::Normal,
+            },
+        ]),
+        "Whether what a publisher waits for survives a loss of power (full) or a crash of the process \
+         (normal)",
+    ),
+    Setting::new(
+        "data_dir_wait_seconds",
+        Seconds(A_DAY, |s| &mut s.store.lock_wait),
+        "How long to wait at the start for an earlier process to let go of the data directory; 0 is not \
+         at all",
+    ),
     Setting::new(
         "kept_topics",
         TopicKinds(|s| &mut s.publish.kept_topics),

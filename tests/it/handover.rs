@@ -35,7 +35,7 @@ fn who_connects_between_two_servers_is_served_by_the_second() {
 
     let mut between = connect(listener.local_addr().unwrap(), None);
     std::io::Write::write_all(&mut between, b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
-    let _second = Server::start_on(&listener, &[]);
+    let _second = first.start_again_on(&listener, &[]);
     assert_eq!(Response::read(&mut between).head.status, 200);
 }
 

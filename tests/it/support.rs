@@ -6,14 +6,15 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use flate2::write::GzDecoder;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
 use tidings::event::parser::{EventStreamParser, ReceivedEvent};
 
 /// How long anything that should happen at once may take before a test gives up.
@@ -26,25 +27,44 @@ pub(crate) struct Server {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     child: Child,
+    /// Where it keeps what survives it; removed after the last server on it.
+    data: Arc<TempDir>,
     /// What it says on standard error after its first line, as it says it.
     log: Mutex<Receiver<String>>,
 }
 
 impl Server {
-    /// Starts it with these flags and waits until it is ready.
+    /// Starts it with these flags and a data directory of its own, and waits until it is ready.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), flags)
+    }
+
+    /// Starts another one, on the same data directory.
+    pub(crate) fn start_again(&self, flags: &[&str]) -> Self {
+        Self::start_in(self.data.clone(), flags)
+    }
+
+    fn start_in(data: Arc<TempDir>, flags: &[&str]) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tidings"));
         // Nothing of the tester's own environment may decide a test.
         program.env_clear().args(["--listen", "127.0.0.1:0"]).args(flags);
-        Self::spawn(program)
+        Self::spawn(program, data)
     }
 
     /// Starts it on a socket that listens already, and waits until it is ready.
     pub(crate) fn start_on(listener: &TcpListener, flags: &[&str]) -> Self {
-        Self::spawn(inheriting(listener.try_clone().unwrap(), flags))
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        Self::spawn(inheriting(listener.try_clone().unwrap(), flags), data)
     }
 
-    fn spawn(mut program: Command) -> Self {
+    /// Starts another one, on a socket that listens already and on the same data directory.
+    pub(crate) fn start_again_on(&self, listener: &TcpListener, flags: &[&str]) -> Self {
+        Self::spawn(inheriting(listener.try_clone().unwrap(), flags), self.data.clone())
+    }
+
+    fn spawn(mut program: Command, data: Arc<TempDir>) -> Self {
+        // A flag wins over it.
+        program.env("TIDINGS_DATA_DIR", data.path());
         let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
         let log = lines(child.stderr.take().unwrap());
         let address = loop {
@@ -53,7 +73,7 @@ impl Server {
                 break url.parse().unwrap();
             }
         };
-        Self { address, child, log: Mutex::new(log) }
+        Self { address, child, data, log: Mutex::new(log) }
     }
 
     /// Sends a request head and body as they are, and reads the whole answer.

@@ -89,7 +89,10 @@ fn publish(hub: &Hub, shelf: &Shelf, published: &Published, random: &mut fastran
     for n in 0..random.usize(0..300) {
         let (topic_number, kind) = (random.usize(0..TOPICS), random.usize(0..TYPES.len()));
         let event = event(&topic(topic_number), TYPES[kind], n);
-        let event = NewEvent { durable: kind <= KEPT, ..event };
+        let event = NewEvent {
+            keeping: if kind <= KEPT { Keeping::Kept } else { Keeping::Passing },
+            ..event
+        };
         let receipt = hub.publish(event).unwrap();
         if kind == SURE || random.u8(..) < 50 {
             shelf.commit(usize::MAX);
@@ -186,7 +189,7 @@ fn a_journal_that_cannot_be_read_is_a_gap() {
     let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock).unwrap();
     let ids: Vec<_> = (0..6)
         .map(|n| {
-            let event = NewEvent { durable: true, ..event(&Topic::events(), "a", n) };
+            let event = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), "a", n) };
             let id = hub.publish(event).unwrap().id();
             shelf.commit(1);
             id

@@ -1,5 +1,6 @@
 //! `POST /events/broadcast`: who gets an event, what data may be, what is refused.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{JSON, before_end, broadcast, connected, publish, request};
@@ -146,7 +147,6 @@ fn what_is_refused_is_refused_with_the_place_and_changes_nothing() {
     check(JSON, &more(r#""session_filter":"a b""#), 422, "invalid", r#""field":"session_filter""#);
     check(JSON, &more(r#""session_filter":"""#), 422, "invalid", r#""field":"session_filter""#);
     check(JSON, &more(r#""subscription_filter":"nil""#), 422, "invalid", "subscription_filter");
-    check(JSON, &more(r#""durable":true"#), 422, "invalid", r#""field":"durable""#);
     check(JSON, &"[".repeat(100_000), 422, "invalid", "64 levels");
 
     assert_eq!(server.status()["totals"]["events_published"], 0);
@@ -221,4 +221,27 @@ fn keys_can_be_switched_off() {
     let server = Server::start(&["--idempotency-seconds", "0"]);
     let ids = ["x", "x"].map(|data| with_key(&server, "a", data).json()["event_id"].clone());
     assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn what_is_to_be_on_disk_is_when_the_answer_comes() {
+    let mut server = Server::start(&[]);
+    let durable = json!({"event_type": "test", "data": "kept", "durable": true});
+    let answer = broadcast(&server, &durable);
+    assert_eq!(answer["stored"], true);
+    // As hard as an end can be.
+    server.signal(Signal::KILL);
+    server.wait();
+    let server = server.start_again(&[]);
+    let mut stream = server.stream("/events?last_event_id=0-0&subscribe=test");
+    let event = stream.next_named("test");
+    assert_eq!((json!(event.id), event.data.as_str()), (answer["event_id"].clone(), "\"kept\""));
+}
+
+#[test]
+fn without_a_disk_nothing_can_be_durable() {
+    let server = Server::start(&["--data-dir", ""]);
+    let durable = json!({"event_type": "test", "data": 1, "durable": true});
+    let answer = server.post("/events/broadcast", &durable.to_string());
+    assert_eq!((answer.head.status, &answer.json()["field"]), (422, &json!("durable")));
 }

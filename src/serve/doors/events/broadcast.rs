@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::event::topic::Topic;
-use crate::event::{EventData, EventId, EventName, InvalidEvent, NewEvent, RequestKey};
+use crate::event::{EventData, EventId, EventName, InvalidEvent, Keeping, NewEvent, RequestKey};
 use crate::hub::Refused;
-use crate::publish::{Keeping, KeyRefused, PublishError, Published};
+use crate::publish::{KeyRefused, PublishError, Published};
 use crate::serve::conversation::Answer;
 use crate::serve::doors::EventTypes;
 use crate::serve::http::Response;

@@ -1,0 +1,282 @@
+//! The embedded database: what outlives the process.
+//!
+//! One writer thread takes the events that are to be kept and writes them in batches ([`event_log`]); a few
+//! connections of their own read what clients that come back are owed ([`reader`]). The hub knows the
+//! store as its [`Journal`].
+//!
+//! Whoever publishes waits for the disk only if it wants to. A disk that fails does not stop the live
+//! delivery: what waits is tried again every second, within bounds, and [`Store::trouble`] tells of it.
+
+#![expect(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "SQLite's integers are signed; milliseconds and sizes stay far below 2^63"
+)]
+
+mod directory;
+mod event_log;
+mod figures;
+mod reader;
+mod row;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+pub use self::event_log::Recent;
+pub use self::figures::{Figures, LATENCY_BOUNDS_SECONDS};
+
+use self::directory::Directory;
+use self::event_log::EventLog;
+use self::reader::Readers;
+use self::writer::Desk;
+use crate::clock::Clock;
+use crate::event::subscription::Subscription;
+use crate::event::{Event, EventId, EventName};
+use crate::hub::{GapReason, Journal, Past, Remains};
+
+/// What the store may use; `0` (or a zero duration) means off unless said otherwise.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long an event is kept; zero: for ever.
+    pub log_age: Duration,
+    /// How many bytes of events are kept, beyond which the oldest go; zero: no limit.
+    pub log_bytes: usize,
+    /// Events that may wait for the disk before publishers are held back.
+    pub pending_events: usize,
+    /// Bytes that may wait for the disk before publishers are held back.
+    pub pending_bytes: usize,
+    /// How long an event for which nobody waits may lie before it is written; zero: not at all.
+    pub flush: Duration,
+    /// Whether what somebody waits for is on the disk itself (fsync) and so survives a loss of power, or
+    /// with the operating system, and so survives a crash of this process.
+    pub sync: Sync,
+    /// How long to wait at the start for an earlier process to let go of the directory; zero: not at all.
+    pub lock_wait: Duration,
+}
+
+/// How sure a commit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sync {
+    /// It survives a loss of power.
+    Full,
+    /// It survives a crash of the process.
+    Normal,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            log_age: Duration::from_secs(86_400),
+            log_bytes: 256 << 20,
+            pending_events: 65_536,
+            pending_bytes: 64 << 20,
+            flush: Duration::from_millis(50),
+            sync: Sync::Full,
+            lock_wait: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory cannot be made or used: its rights, a file in its place, a full disk.
+    #[error("cannot use the data directory {}: {source}", .path.display())]
+    Directory {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process uses it. Give this one a directory of its own.
+    #[error("the data directory {} is in use by another process; choose another with --data-dir", .path.display())]
+    InUse {
+        /// Which one.
+        path: PathBuf,
+    },
+    /// The database was written by a newer version of this program.
+    #[error(
+        "the database {} has version {found}, this program knows up to {known}; use the newer program, \
+         or another directory",
+        .path.display()
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The newest version that this program knows.
+        known: usize,
+    },
+    /// The database does not let itself be used, though it is not broken: the disk is full, say.
+    #[error("cannot use the database {}: {source}", .path.display())]
+    Database {
+        /// Which file.
+        path: PathBuf,
+        /// What the database says.
+        source: rusqlite::Error,
+    },
+}
+
+/// The open store. Cheap to clone. Dropping it without [`Store::close`] is a crash to its successor.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    desk: Arc<Desk>,
+    readers: Readers,
+    /// Gives the log back when it ends.
+    writer: Mutex<Option<JoinHandle<EventLog>>>,
+    _directory: Directory,
+}
+
+/// Up to this size a database is looked through after a crash.
+const CHECKED_BYTES: u64 = 64 << 20;
+
+impl Store {
+    /// Opens the store in `path` and tells what the hub that goes on from it needs to know.
+    pub fn open(
+        path: &Path,
+        limits: &Limits,
+        recent: Recent,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Past), OpenError> {
+        let directory = Directory::open(path, limits.lock_wait)?;
+        let mut log = open_log(&directory, clock.unix_ms())?;
+        let unusable = |source| OpenError::Database { path: directory.database(), source };
+        let past = log.past(recent, clock.unix_ms()).map_err(unusable)?;
+        let reserved_ms = writer::reservation(clock.unix_ms(), past.last.ms);
+        log.begin(reserved_ms).map_err(unusable)?;
+        // What the crash of the process before has made unsure is known only now.
+        let past = Past { last: past.last, ..log.past(recent, clock.unix_ms()).map_err(unusable)? };
+        let begins_after = log.begins_after().map_err(unusable)?;
+        let desk = Arc::new(Desk::new(limits, clock, reserved_ms, begins_after, log.size()));
+        let writer = writer::start(desk.clone(), log)
+            .map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
+        let readers = Readers::new(directory.database());
+        let writer = Mutex::new(Some(writer));
+        Ok((Self(Arc::new(Shared { desk, readers, writer, _directory: directory })), past))
+    }
+
+    /// Writes what waits and what the hub leaves, and ends in order.
+    pub fn close(&self, remains: &Remains) -> io::Result<()> {
+        self.0.desk.stop();
+        let Some(writer) = self.0.writer.lock().take() else { return Ok(()) };
+        let mut log = writer.join().map_err(|_| io::Error::other("the store's thread panicked"))?;
+        if let Some(trouble) = self.trouble() {
+            return Err(io::Error::other(trouble));
+        }
+        log.end(remains).map_err(io::Error::other)
+    }
+
+    /// What is wrong with the disk at present, in a sentence.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.desk.trouble()
+    }
+
+    /// The numbers of this moment.
+    pub fn figures(&self) -> Figures {
+        self.0.desk.figures()
+    }
+}
+
+impl Journal for Store {
+    fn has_room(&self) -> bool {
+        self.0.desk.has_room()
+    }
+
+    fn append(&self, event: &Arc<Event>) {
+        self.0.desk.append(event);
+    }
+
+    fn latest_ms(&self) -> u64 {
+        self.0.desk.latest_ms()
+    }
+
+    fn await_stored(&self, event: &Event, at_most: Duration) -> Result<(), String> {
+        self.0.desk.await_stored(event, at_most)
+    }
+
+    fn note_unsure(&self, matched_name: &EventName) {
+        self.0.desk.note_unsure(matched_name);
+    }
+
+    fn begins_after(&self) -> (EventId, GapReason) {
+        self.0.desk.begins_after()
+    }
+
+    fn read(
+        &self,
+        after: EventId,
+        up_to: EventId,
+        subscription: &Subscription,
+        limit: usize,
+    ) -> io::Result<Vec<Arc<Event>>> {
+        self.0.readers.read(after, up_to, subscription, limit).map_err(io::Error::other)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.desk.stop();
+        if let Some(writer) = self.writer.get_mut().take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Opens the log; a broken one is put aside and a new one begun.
+fn open_log(directory: &Directory, unix_ms: u64) -> Result<EventLog, OpenError> {
+    let path = directory.database();
+    let now = EventId { ms: unix_ms, n: 0 };
+    match try_open(&path, now) {
+        Err(OpenError::Database { source, .. }) if is_broken(&source) => {
+            let aside = directory
+                .set_aside(unix_ms)
+                .map_err(|source| OpenError::Directory { path: path.clone(), source })?;
+            log::error!(
+                "the database {} is broken ({source}); it is now {}, and a new one is begun",
+                path.display(),
+                aside.display()
+            );
+            try_open(&path, now)
+        }
+        outcome => outcome,
+    }
+}
+
+fn try_open(path: &Path, now: EventId) -> Result<EventLog, OpenError> {
+    let unusable = |source| OpenError::Database { path: path.to_owned(), source };
+    if path.exists() {
+        let found = rusqlite::Connection::open(path).and_then(|file| schema::version(&file));
+        let (found, known) = (found.map_err(unusable)?, schema::VERSION);
+        if found > known {
+            return Err(OpenError::Newer { path: path.to_owned(), found, known });
+        }
+    }
+    let log = EventLog::open(path, now).map_err(unusable)?;
+    let is_small = path.metadata().is_ok_and(|file| file.len() <= CHECKED_BYTES);
+    if is_small && !log.is_clean().map_err(unusable)? && !log.is_whole().map_err(unusable)? {
+        let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        let sentence = "its pages do not fit together".to_owned();
+        return Err(unusable(rusqlite::Error::SqliteFailure(corrupt, Some(sentence))));
+    }
+    Ok(log)
+}
+
+/// Whether the file itself is damaged, as opposed to a disk that is full or a right that is missing.
+fn is_broken(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let by_code = matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase));
+    by_code || matches!(error, rusqlite::Error::FromSqlConversionFailure(..))
+}

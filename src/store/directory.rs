@@ -1,0 +1,88 @@
+//! The data directory: one process at a time, and what is broken is put aside.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::OpenError;
+
+/// How often a directory that is in use is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// A data directory that belongs to this process until it is dropped.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    /// Locked as long as it is open; the kernel lets go of it even after a crash.
+    _lock: File,
+}
+
+impl Directory {
+    /// Creates the directory if need be, and waits for an earlier process to let go of it.
+    pub fn open(path: &Path, at_most: Duration) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
+        let lock = lock.map_err(unusable)?;
+        let deadline = Instant::now() + at_most;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
+                Err(TryLockError::Error(source)) => return Err(unusable(source)),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(OpenError::InUse { path: path.to_owned() });
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(LOOK_AGAIN),
+            }
+        }
+    }
+
+    /// Where the database is.
+    pub fn database(&self) -> PathBuf {
+        self.path.join("tidings.db")
+    }
+
+    /// Puts a broken database out of the way, for people to look at; returns where it is now.
+    pub fn set_aside(&self, unix_ms: u64) -> io::Result<PathBuf> {
+        let broken = self.path.join(format!("tidings.db.broken-{unix_ms}"));
+        fs::rename(self.database(), &broken)?;
+        for suffix in ["-wal", "-shm"] {
+            let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+            match fs::rename(with(&self.database()), with(&broken)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(broken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_owner_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let first = Directory::open(&path, Duration::ZERO).unwrap();
+        let second = Directory::open(&path, Duration::ZERO);
+        assert!(matches!(second, Err(OpenError::InUse { .. })), "{second:?}");
+        let waiting = thread::spawn({
+            let path = path.clone();
+            move || Directory::open(&path, Duration::from_secs(60)).map(drop)
+        });
+        drop(first);
+        waiting.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn what_is_no_directory_is_an_error() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let opened = Directory::open(file.path(), Duration::ZERO);
+        assert!(matches!(opened, Err(OpenError::Directory { .. })), "{opened:?}");
+    }
+}

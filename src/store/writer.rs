@@ -1,0 +1,369 @@
+//! The one thread that writes, and the desk on which work is put for it.
+//!
+//! What waits is written in batches: at once if somebody waits for it or much has come together, else
+//! after a short while. A batch that fails goes back on the desk and is tried again every second; then
+//! nobody is held back any more, whoever waits is told, and of what is too much the oldest is given up.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+
+use super::event_log::{Batch, EventLog, MAX_UNSURE, Size};
+use super::figures::{Counters, Figures};
+use super::{Limits, Sync};
+use crate::clock::Clock;
+use crate::event::{Event, EventId, EventName, Keeping};
+use crate::hub::GapReason;
+
+/// The most events of one batch.
+const BATCH_EVENTS: usize = 4_096;
+/// The most bytes of one batch, by the events' weight; one event more may pass it.
+const BATCH_BYTES: usize = 8 << 20;
+/// So many events are written at once, even if nobody waits for them.
+const MANY_EVENTS: usize = 1_024;
+/// How long after a failure the disk is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How often the log is looked through for what is too old.
+const TRIM_PAUSE: Duration = Duration::from_secs(1);
+/// How often an idle writer looks at the clock.
+const IDLE_PAUSE: Duration = Duration::from_secs(15);
+/// How far ahead of the clock ids are reserved, in milliseconds.
+const RESERVED_MS: u64 = 90_000;
+
+/// Where work for the writer is put.
+#[derive(Debug)]
+pub(super) struct Desk {
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    pending: Mutex<Pending>,
+    /// Wakes the writer.
+    wake: Condvar,
+    /// Wakes those who wait for the disk.
+    settled: Condvar,
+    pending_events: AtomicUsize,
+    pending_bytes: AtomicUsize,
+    reserved_ms: AtomicU64,
+    is_failing: AtomicBool,
+    /// Types that are known, on disk, to be published without waiting.
+    unsure: RwLock<HashSet<EventName>>,
+    begins_after: Mutex<(EventId, GapReason)>,
+    size: Mutex<Size>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    events: VecDeque<Arc<Event>>,
+    unsure: Vec<EventName>,
+    /// Somebody waits.
+    is_urgent: bool,
+    is_stopping: bool,
+    has_ended: bool,
+    trouble: Option<String>,
+}
+
+/// Up to which millisecond ids may be given, if it is `now_ms` and an id of `last_ms` was given.
+pub(super) fn reservation(now_ms: u64, last_ms: u64) -> u64 {
+    // The sum of both would run away from the clock if a process crashed again and again.
+    (now_ms + RESERVED_MS).max(last_ms + 1)
+}
+
+/// Starts the thread; it gives the log back when the desk is stopped.
+pub(super) fn start(desk: Arc<Desk>, log: EventLog) -> io::Result<JoinHandle<EventLog>> {
+    std::thread::Builder::new().name("store".into()).spawn(move || desk.run(log))
+}
+
+impl Desk {
+    pub fn new(
+        limits: &Limits,
+        clock: Arc<dyn Clock>,
+        reserved_ms: u64,
+        begins_after: (EventId, GapReason),
+        size: Size,
+    ) -> Self {
+        Self {
+            limits: limits.clone(),
+            clock,
+            pending: Mutex::default(),
+            wake: Condvar::new(),
+            settled: Condvar::new(),
+            pending_events: AtomicUsize::new(0),
+            pending_bytes: AtomicUsize::new(0),
+            reserved_ms: AtomicU64::new(reserved_ms),
+            is_failing: AtomicBool::new(false),
+            unsure: RwLock::default(),
+            begins_after: Mutex::new(begins_after),
+            size: Mutex::new(size),
+            counters: Counters::default(),
+        }
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.is_failing.load(Ordering::Acquire) || !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        let full =
+            |value: &AtomicUsize, limit| limit != 0 && value.load(Ordering::Relaxed) >= limit;
+        full(&self.pending_events, self.limits.pending_events)
+            || full(&self.pending_bytes, self.limits.pending_bytes)
+    }
+
+    /// Takes an event. The writer is woken only if it sleeps for long.
+    pub fn append(&self, event: &Arc<Event>) {
+        let mut pending = self.pending.lock();
+        if self.is_failing.load(Ordering::Acquire) {
+            while self.is_full() && self.give_up_oldest(&mut pending) {}
+        }
+        pending.is_urgent |= event.body.keeping == Keeping::Awaited;
+        let (was_empty, len) = (pending.events.is_empty(), pending.events.len() + 1);
+        pending.events.push_back(event.clone());
+        self.count(1, event.weight());
+        if was_empty || len == MANY_EVENTS {
+            self.wake.notify_one();
+        }
+    }
+
+    fn count(&self, events: usize, bytes: usize) {
+        self.pending_events.fetch_add(events, Ordering::Relaxed);
+        self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn discount(&self, event: &Event) {
+        self.pending_events.fetch_sub(1, Ordering::Relaxed);
+        self.pending_bytes.fetch_sub(event.weight(), Ordering::Relaxed);
+    }
+
+    fn give_up_oldest(&self, pending: &mut Pending) -> bool {
+        let Some(event) = pending.events.pop_front() else { return false };
+        self.discount(&event);
+        self.counters.given_up.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Waits until the event is on disk.
+    pub fn await_stored(&self, event: &Event, at_most: Duration) -> Result<(), String> {
+        let deadline = (!at_most.is_zero()).then(|| Instant::now() + at_most);
+        let mut pending = self.pending.lock();
+        if !event.is_stored() {
+            pending.is_urgent = true;
+            self.wake.notify_one();
+        }
+        loop {
+            if event.is_stored() {
+                return Ok(());
+            }
+            if let Some(trouble) = &pending.trouble {
+                return Err(format!("the disk does not take it ({trouble})"));
+            }
+            if pending.has_ended {
+                return Err("the server is stopping".into());
+            }
+            if self.wait_until(&mut pending, deadline) {
+                return Err(format!("it was not on disk after {} ms", at_most.as_millis()));
+            }
+        }
+    }
+
+    /// Waits for something to be settled; true if the time is over.
+    fn wait_until(&self, pending: &mut MutexGuard<'_, Pending>, until: Option<Instant>) -> bool {
+        if let Some(deadline) = until {
+            return self.settled.wait_until(pending, deadline).timed_out();
+        }
+        self.settled.wait(pending);
+        false
+    }
+
+    /// Has it noted on disk that events of this type are published without waiting; waits for that the
+    /// first time. If the disk does not take it now, it will later.
+    pub fn note_unsure(&self, name: &EventName) {
+        if self.is_noted(name) {
+            return;
+        }
+        let mut pending = self.pending.lock();
+        if !pending.unsure.contains(name) {
+            pending.unsure.push(name.clone());
+        }
+        pending.is_urgent = true;
+        self.wake.notify_one();
+        while !self.is_noted(name) && pending.trouble.is_none() && !pending.has_ended {
+            self.settled.wait(&mut pending);
+        }
+    }
+
+    fn is_noted(&self, name: &EventName) -> bool {
+        let unsure = self.unsure.read();
+        unsure.len() > MAX_UNSURE || unsure.contains(name)
+    }
+
+    /// No id may be later than this. A disk that fails is no reason to stand still: ids then follow the
+    /// clock.
+    pub fn latest_ms(&self) -> u64 {
+        let is_failing = self.is_failing.load(Ordering::Acquire);
+        if is_failing { u64::MAX } else { self.reserved_ms.load(Ordering::Acquire) }
+    }
+
+    pub fn begins_after(&self) -> (EventId, GapReason) {
+        *self.begins_after.lock()
+    }
+
+    pub fn trouble(&self) -> Option<String> {
+        self.pending.lock().trouble.clone()
+    }
+
+    pub fn figures(&self) -> Figures {
+        let size = *self.size.lock();
+        let mut figures = Figures {
+            events: size.events,
+            bytes: size.bytes,
+            begins_after: self.begins_after().0,
+            pending_events: self.pending_events.load(Ordering::Relaxed) as u64,
+            pending_bytes: self.pending_bytes.load(Ordering::Relaxed) as u64,
+            ..Figures::default()
+        };
+        self.counters.fill(&mut figures);
+        figures
+    }
+
+    /// Lets the writer end when it has written what waits, or failed to.
+    pub fn stop(&self) {
+        self.pending.lock().is_stopping = true;
+        self.wake.notify_one();
+    }
+
+    fn run(&self, mut log: EventLog) -> EventLog {
+        let mut next_trim = Instant::now() + TRIM_PAUSE;
+        while let Some(batch) = self.next_batch() {
+            self.write(&mut log, batch);
+            if Instant::now() >= next_trim && !self.trim(&mut log) {
+                next_trim = Instant::now() + TRIM_PAUSE;
+            }
+        }
+        self.pending.lock().has_ended = true;
+        self.settled.notify_all();
+        log
+    }
+
+    /// Waits until there is something to do; none when it is time to end.
+    fn next_batch(&self) -> Option<Batch> {
+        let mut pending = self.pending.lock();
+        if pending.trouble.is_some() {
+            // Nothing wakes it early but the stop: it would only fail again.
+            let until = Instant::now() + RETRY_PAUSE;
+            while !pending.is_stopping && !self.wake.wait_until(&mut pending, until).timed_out() {}
+        } else {
+            self.wait_for_work(&mut pending);
+        }
+        let is_idle = pending.events.is_empty() && pending.unsure.is_empty();
+        if pending.is_stopping && (is_idle || pending.trouble.is_some()) {
+            return None;
+        }
+        Some(self.take(&mut pending))
+    }
+
+    fn wait_for_work(&self, pending: &mut MutexGuard<'_, Pending>) {
+        let is_hurried = |pending: &Pending| {
+            pending.is_urgent || pending.is_stopping || pending.events.len() >= MANY_EVENTS
+        };
+        if pending.events.is_empty() && !is_hurried(pending) {
+            self.wake.wait_for(pending, IDLE_PAUSE);
+        }
+        let until = Instant::now() + self.limits.flush;
+        while !pending.events.is_empty() && !is_hurried(pending) {
+            if self.wake.wait_until(pending, until).timed_out() {
+                break;
+            }
+        }
+    }
+
+    fn take(&self, pending: &mut Pending) -> Batch {
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        while batch.events.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
+            let Some(event) = pending.events.pop_front() else { break };
+            self.discount(&event);
+            bytes += event.weight();
+            batch.events.push(event);
+        }
+        pending.is_urgent &= !pending.events.is_empty();
+        batch.unsure = std::mem::take(&mut pending.unsure);
+        let now_ms = self.clock.unix_ms();
+        let reserved_ms = self.reserved_ms.load(Ordering::Acquire);
+        if reserved_ms < now_ms + RESERVED_MS / 2 {
+            batch.reserve_ms = Some(reservation(now_ms, reserved_ms));
+        }
+        batch
+    }
+
+    fn write(&self, log: &mut EventLog, batch: Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        let is_awaited = batch.events.iter().any(|event| event.body.keeping == Keeping::Awaited);
+        let sync = (is_awaited || !batch.unsure.is_empty()) && self.limits.sync == Sync::Full;
+        let started = Instant::now();
+        match log.write(&batch, sync) {
+            Ok(()) => {
+                self.counters.note_commit(started.elapsed());
+                *self.size.lock() = log.size();
+                self.settle(batch);
+            }
+            Err(error) => self.put_back(batch, &error),
+        }
+    }
+
+    fn settle(&self, batch: Batch) {
+        if let Some(reserved_ms) = batch.reserve_ms {
+            self.reserved_ms.store(reserved_ms, Ordering::Release);
+        }
+        self.unsure.write().extend(batch.unsure);
+        for event in &batch.events {
+            event.note_stored();
+        }
+        let mut pending = self.pending.lock();
+        if pending.trouble.take().is_some() {
+            log::info!("the disk takes events again");
+        }
+        self.is_failing.store(false, Ordering::Release);
+        self.settled.notify_all();
+    }
+
+    fn put_back(&self, batch: Batch, error: &rusqlite::Error) {
+        self.counters.failures.fetch_add(1, Ordering::Relaxed);
+        let mut pending = self.pending.lock();
+        for event in batch.events.into_iter().rev() {
+            self.count(1, event.weight());
+            pending.events.push_front(event);
+        }
+        pending.unsure.extend(batch.unsure);
+        let trouble = error.to_string();
+        if pending.trouble.as_ref() != Some(&trouble) {
+            log::error!("the disk does not take events: {trouble}; live delivery goes on");
+        }
+        pending.trouble = Some(trouble);
+        self.is_failing.store(true, Ordering::Release);
+        self.settled.notify_all();
+    }
+
+    /// Lets go of a piece of what is too old or too much; true if there may be more.
+    fn trim(&self, log: &mut EventLog) -> bool {
+        let age_ms = self.limits.log_age.as_millis() as u64;
+        let oldest_ms = if age_ms == 0 { 0 } else { self.clock.unix_ms().saturating_sub(age_ms) };
+        let outcome = log.overdue(oldest_ms, self.limits.log_bytes as u64).and_then(|cut| {
+            let Some(cut) = cut else { return Ok(false) };
+            // Before it is gone, so that nobody takes what is missing for what never was.
+            *self.begins_after.lock() = (cut.up_to, cut.reason);
+            log.trim(cut).map(|()| true)
+        });
+        *self.size.lock() = log.size();
+        outcome.unwrap_or_else(|error| {
+            log::warn!("cannot let go of old events: {error}");
+            false
+        })
+    }
+}

@@ -52,6 +52,9 @@ pub mod time;
 // A TCP connection, shared by those who write it.
 pub mod socket;
 
+// What goes wrong on purpose, for those who try how their front end bears it.
+pub mod faults;
+
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -64,6 +67,7 @@ use self::admission::Admission;
 use self::doors::EventTypes;
 use self::doors::pages::Pages;
 use self::drain::Drain;
+use self::faults::Faults;
 use self::pace::Pace;
 use self::reception::Reception;
 use self::workers::{StreamThreads, Workers};
@@ -99,6 +103,8 @@ pub struct App {
     pub started: Instant,
     /// When the server started: milliseconds since 1970-01-01 UTC.
     pub started_ms: u64,
+    /// What goes wrong on purpose; none if that is off.
+    pub faults: Option<Faults>,
     /// The open connections.
     pub admission: Admission,
     /// Those of them that wait for a request.
@@ -128,7 +134,8 @@ impl App {
             store: None,
             summarizer: None,
             event_types: EventTypes::new(&publish_limits.event_types),
-            pages: Pages::load(),
+            pages: Pages::load(limits.faults),
+            faults: limits.faults.then(|| Faults::new(clock.clone())),
             admission: Admission::new(limits.max_connections, limits.max_connections_per_address),
             reception: Reception::new()?,
             stream_threads: StreamThreads::new()?,
@@ -152,6 +159,11 @@ impl App {
 /// Accepts and serves connections until `shutdown` is given, then ends them: streams are told and
 /// closed cleanly, requests under way are answered. Returns within the stop timeout.
 pub fn run(listener: &TcpListener, app: &Arc<App>, shutdown: &Shutdown) -> io::Result<()> {
+    if app.faults.is_some() {
+        log::warn!(
+            "faults are on: whoever reaches this server can break its streams at /events/faults"
+        );
+    }
     let mut workers = Workers::new();
     reception::run(app, listener, &mut workers, shutdown)?;
     drain::drain(app, workers);
@@ -194,6 +206,8 @@ pub struct Limits {
     pub refuse_streams: RefuseStreams,
     /// How long a client waits before it reconnects; each is told up to half more, by chance.
     pub retry: Duration,
+    /// Whether streams can be broken on purpose, by anyone: for development.
+    pub faults: bool,
 }
 
 /// How a stream that cannot be had now is refused.
@@ -224,6 +238,7 @@ impl Default for Limits {
             trusted_proxies: Vec::new(),
             refuse_streams: RefuseStreams::Event,
             retry: Duration::from_secs(2),
+            faults: false,
         }
     }
 }

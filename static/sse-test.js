@@ -7,6 +7,7 @@ import { Broadcast } from './sse-test/broadcast.js';
 import { Connection } from './sse-test/connection.js';
 import { EventLog } from './sse-test/event-log.js';
 import { Faults } from './sse-test/faults.js';
+import { ServerFaults } from './sse-test/server-faults.js';
 import { Server } from './sse-test/server.js';
 import { SimulatedNetwork } from './sse-test/simulated-network.js';
 
@@ -14,6 +15,8 @@ const network = new SimulatedNetwork();
 const log = new EventLog();
 const toasts = new Toasts();
 const server = new Server();
+// The panel is there only if the server was started for it.
+const serverFaults = document.getElementById('server-faults') && new ServerFaults();
 
 const connection = new Connection(network.environment, {
   onEvent: (event) => log.add(event),
@@ -23,6 +26,7 @@ const connection = new Connection(network.environment, {
   onStatus: ({ connectionId, sessionId }) => {
     broadcast.knowSession(sessionId);
     server.knowMe(connectionId, sessionId);
+    serverFaults?.knowMe(connectionId, sessionId);
   },
 });
 

@@ -1,6 +1,6 @@
 //! What a client is told that may have missed something.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::EventId;
 
@@ -16,7 +16,7 @@ pub struct Gap {
 }
 
 /// Why events are not to be had any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GapReason {
     /// They were older than they are kept.

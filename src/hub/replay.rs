@@ -59,6 +59,13 @@ impl Replay {
         self.position
     }
 
+    /// Withholds all of it, as if it had been let go: the client is told of a gap up to what comes live.
+    pub fn withhold(&mut self, from: Option<EventId>, reason: GapReason) {
+        self.gap = Some(Gap { from, to: self.up_to, reason });
+        self.ready = None;
+        self.position = self.up_to;
+    }
+
     /// Takes the first piece that is not empty, so that the opening can say what follows.
     pub(super) fn prepare(&mut self, from: &Sequencer, wants: &Subscription) {
         self.ready = self.take(from, wants).unwrap_or_else(|_| {

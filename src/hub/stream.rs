@@ -195,11 +195,13 @@ pub enum EndReason {
     Finished,
     /// There was no thread for it.
     Overloaded,
+    /// It was broken on purpose, by who tries how a client bears it.
+    Fault,
 }
 
 impl EndReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ClientGone,
         Self::SlowConsumer,
         Self::Stuck,
@@ -208,6 +210,7 @@ impl EndReason {
         Self::Shutdown,
         Self::Finished,
         Self::Overloaded,
+        Self::Fault,
     ];
 
     /// The word that status, logs and metrics show.
@@ -221,13 +224,14 @@ impl EndReason {
             Self::Shutdown => "shutdown",
             Self::Finished => "finished",
             Self::Overloaded => "overloaded",
+            Self::Fault => "fault",
         }
     }
 
     /// Whether the client can still be told: then what is queued is written first and the end is
     /// clean. Otherwise the connection is cut at once.
     pub fn is_planned(self) -> bool {
-        matches!(self, Self::Lifetime | Self::Shutdown | Self::Finished)
+        matches!(self, Self::Lifetime | Self::Shutdown | Self::Finished | Self::Fault)
     }
 
     pub(super) fn from_number(number: u8) -> Option<Self> {

@@ -54,6 +54,7 @@ static FILES: &[(&str, &[u8])] = embedded![
     "sse-test/event-log.js",
     "sse-test/faults.js",
     "sse-test/names.js",
+    "sse-test/server-faults.js",
     "sse-test/server.js",
     "sse-test/simulated-network.js",
     "sse-test/slow-reader.js",

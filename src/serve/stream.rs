@@ -1,19 +1,17 @@
 //! The connection's thread once it is a stream: opening, replay, catching up, heartbeats, end.
 
-use std::sync::Arc;
-
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::App;
 use super::admission::{AddressClaim, Full};
 use super::drain::End;
 use super::http::request::EVENT_STREAM;
 use super::http::{Response, Version};
 use super::socket::Socket;
 use super::time::iso;
+use super::{App, faults};
 use crate::event::EventId;
 use crate::event::dialect::{Block, Dialect, Envelope, Frame};
 use crate::event::topic::Identifier;
@@ -82,7 +80,7 @@ impl ReadyStream {
         version: Version,
         plan: StreamPlan,
     ) -> Result<Self, RefusedForNow> {
-        let mut joined = app.hub.join(plan.profile, Arc::new(socket.clone()))?;
+        let mut joined = faults::join(app, socket, plan.profile)?;
         // Twice, because the kernel also counts for a client that is there and takes nothing: that one
         // its own writer is to find, as stuck.
         socket.limit_silence(app.hub.limits().write_deadline * 2);

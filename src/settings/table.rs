@@ -31,6 +31,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Durability", DURABILITY),
     ("Summaries", SUMMARIES),
     ("Logs", LOGS),
+    ("Development", DEVELOPMENT),
 ];
 
 /// Every setting, in the order of the table.
@@ -458,3 +459,13 @@ static LOGS: &[Setting] = &[
         "How log lines look: for people, or one JSON object each",
     ),
 ];
+
+static DEVELOPMENT: &[Setting] = &[Setting::new(
+    "faults",
+    OneOf(&[
+        Choice { word: "on", choose: |s| s.serve.faults = true, is_chosen: |s| s.serve.faults },
+        Choice { word: "off", choose: |s| s.serve.faults = false, is_chosen: |s| !s.serve.faults },
+    ]),
+    "Faults on purpose, to try how a front end bears them: /events/faults and a panel on /sse-test; \
+     for anyone, so never in production",
+)];

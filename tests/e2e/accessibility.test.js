@@ -15,7 +15,7 @@ let server;
 let axe;
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), new TidingsServer().start()]);
+  [browser, server] = await Promise.all([launch(), new TidingsServer().start('--faults', 'on')]);
   axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 });
 after(async () => {
@@ -41,6 +41,8 @@ const filled = {
     await until(async () => (await page.locator('#connections tr.mine').count()) > 0, 'the table');
     await page.fill('#event-data', '{');
     await page.click('#send');
+    await page.click('form[data-fault="no_heartbeats"] button');
+    await until(async () => (await page.locator('#faults-in-force li').count()) > 0, 'a fault in force');
   },
 };
 

@@ -9,6 +9,7 @@
 
 mod events;
 mod fanout;
+mod faults;
 mod handover;
 mod hostile;
 mod limits;

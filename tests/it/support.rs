@@ -254,6 +254,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// Reads a status line and headers, and nothing of what follows.
     pub(crate) fn read(connection: &mut impl Read) -> Self {
         let mut bytes = Vec::new();
         let mut byte = [0];

@@ -1,6 +1,7 @@
 //! The events door: events for everyone and for one's own session, filtered by type (seed 004).
 
 pub mod broadcast;
+pub mod faults;
 pub mod poll;
 pub mod status;
 
@@ -36,6 +37,9 @@ pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {
     }
     if call.app.is_draining() {
         return Ok(Answer::Refuse(RefusedForNow::Draining));
+    }
+    if let Some(refused) = faults::refusal(call, &visit.session) {
+        return refused;
     }
     let claim = match claim(call) {
         Ok(claim) => claim,

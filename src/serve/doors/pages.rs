@@ -40,17 +40,18 @@ struct Home {
 struct SseTest {
     version: &'static str,
     has_summaries: bool,
+    has_faults: bool,
 }
 
 impl Pages {
-    /// Makes them ready to be served.
-    pub fn load() -> Self {
+    /// Makes them ready to be served; the test page with a panel for faults, if there are any.
+    pub fn load(has_faults: bool) -> Self {
         let version = env!("CARGO_PKG_VERSION");
         Self {
             files: Assets::load(),
             home: page(&Home { version, has_summaries: true }),
-            sse_test: page(&SseTest { version, has_summaries: true }),
-            sse_test_alone: page(&SseTest { version, has_summaries: false }),
+            sse_test: page(&SseTest { version, has_summaries: true, has_faults }),
+            sse_test_alone: page(&SseTest { version, has_summaries: false, has_faults }),
         }
     }
 }

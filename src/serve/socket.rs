@@ -12,6 +12,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
+#[cfg(target_os = "linux")]
+use socket2::TcpKeepalive;
 
 use super::http::Transport;
 use crate::hub::Sink;
@@ -50,18 +52,26 @@ impl Socket {
     }
 
     /// Has the kernel give the connection up when the peer acknowledges nothing for this long: a
-    /// client that vanished without a word is then noticed by its unanswered heartbeat.
+    /// client that vanished without a word is then noticed by its unanswered heartbeat. Where there are
+    /// no heartbeats the kernel asks the peer itself, after as long a silence.
     #[cfg(target_os = "linux")]
-    pub fn limit_silence(&self, at_most: Duration) {
-        if !at_most.is_zero() {
-            // Where it cannot be set, the kernel's own limit of some minutes holds.
-            let _ = socket2::SockRef::from(&*self.0).set_tcp_user_timeout(Some(at_most));
+    pub fn limit_silence(&self, at_most: Duration, has_heartbeats: bool) {
+        if at_most.is_zero() {
+            return;
+        }
+        let socket = socket2::SockRef::from(&*self.0);
+        // Where it cannot be set, the kernel's own limit of some minutes holds.
+        let _ = socket.set_tcp_user_timeout(Some(at_most));
+        if !has_heartbeats {
+            let second = Duration::from_secs(1);
+            let probes = TcpKeepalive::new().with_time(at_most.max(second)).with_interval(second);
+            let _ = socket.set_tcp_keepalive(&probes);
         }
     }
 
     /// Elsewhere than on Linux the kernel's own limit of some minutes holds.
     #[cfg(not(target_os = "linux"))]
-    pub fn limit_silence(&self, _: Duration) {}
+    pub fn limit_silence(&self, _: Duration, _: bool) {}
 
     /// Makes every read from now on find the end of the stream.
     pub fn stop_reading(&self) {

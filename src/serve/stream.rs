@@ -83,7 +83,8 @@ impl ReadyStream {
         let mut joined = faults::join(app, socket, plan.profile)?;
         // Twice, because the kernel also counts for a client that is there and takes nothing: that one
         // its own writer is to find, as stuck.
-        socket.limit_silence(app.hub.limits().write_deadline * 2);
+        let limits = app.hub.limits();
+        socket.limit_silence(limits.write_deadline * 2, !limits.heartbeat.is_zero());
         let connected = (plan.connected)(joined.writer.stream().id);
         let (mut opening, _) = response(plan.headers).stream_head(version, app.clock.unix_ms());
         opening.extend(first_events(app, &joined, &connected, plan.last_event_id.as_deref()));

@@ -1,14 +1,11 @@
-//! At its limits: connections, descriptors, threads, clients that are too slow. The server says so,
-//! the others notice nothing, and it recovers by itself.
+//! At its limits: connections, descriptors, threads. The server says so, and it recovers by itself.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Signal};
 use serde_json::{Value, json};
-use socket2::{Domain, Socket, Type};
-use tidings::event::parser::{EventStreamParser, ReceivedEvent};
 use tidings::settings::machine::raise_open_files;
 
 use crate::support::{EventStream, PATIENCE, Response, Server, connect};
@@ -173,89 +170,6 @@ fn who_finds_no_thread_left_is_told_and_the_next_is_served() {
     check_refused(&server.get("/health"), 503, "overloaded");
     assert_eq!(ask(&mut busy, body).head.status, 200);
     wait_for_room(&server);
-}
-
-/// A stream whose client reads nothing for now, and takes little unread.
-pub(crate) fn unread_stream(server: &Server) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(16 << 10).unwrap();
-    socket.connect(&server.address.into()).unwrap();
-    let mut connection = TcpStream::from(socket);
-    connection.set_read_timeout(Some(PATIENCE)).unwrap();
-    let request = "GET /events?session_id=slow HTTP/1.0\r\n\r\n";
-    connection.write_all(request.as_bytes()).unwrap();
-    server.wait_for_status(|status| status["connections"][0]["session_id"] == "slow");
-    connection
-}
-
-/// What the client of such a stream finds when it reads at last, up to the sudden end.
-fn read_late(connection: &mut TcpStream) -> Vec<ReceivedEvent> {
-    let mut bytes = Vec::new();
-    if let Err(error) = connection.read_to_end(&mut bytes) {
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    }
-    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
-    EventStreamParser::default().feed(&bytes[head..])
-}
-
-/// Broadcasts something large, which `reader` receives at once; its id.
-pub(crate) fn publish_to(server: &Server, reader: &mut EventStream) -> String {
-    let body = format!(r#"{{"event_type":"test","data":"{}"}}"#, "x".repeat(200_000));
-    let id = server.post("/events/broadcast", &body).json()["event_id"].clone();
-    let event = reader.next();
-    assert_eq!(json!(event.id), id);
-    event.id
-}
-
-#[test]
-fn a_client_that_does_not_read_is_cut_and_loses_nothing_and_the_others_notice_nothing() {
-    let server = Server::start(&["--stream-queue-bytes", "1000000"]);
-    let mut slow = unread_stream(&server);
-    let mut reader = server.stream("/events");
-    assert_eq!(reader.next().name, "connected");
-    let mut ids = Vec::new();
-    while server.status()["totals"]["streams_ended"]["slow_consumer"] == 0 {
-        assert!(ids.len() < 500, "it may queue for ever");
-        ids.push(publish_to(&server, &mut reader));
-    }
-    ids.push(publish_to(&server, &mut reader));
-
-    let mut got = read_late(&mut slow);
-    assert_eq!(got.remove(0).name, "connected");
-    let last = got.last().map_or(String::new(), |event| event.id.clone());
-    assert!(got.len() < ids.len(), "it was cut before the end");
-    let header = format!("Last-Event-ID: {last}");
-    let path = "/events?session_id=slow";
-    let mut again = EventStream::open(connect(server.address, None), path, &[&header]);
-    assert_eq!(again.next().name, "connected");
-    while got.len() < ids.len() {
-        got.push(again.next());
-    }
-    assert_eq!(got.into_iter().map(|event| event.id).collect::<Vec<_>>(), ids);
-}
-
-#[test]
-fn a_client_that_takes_nothing_for_the_write_deadline_is_stuck() {
-    let server = Server::start(&[
-        "--stream-queue-bytes",
-        "0",
-        "--stream-queue-events",
-        "0",
-        "--stream-write-timeout-seconds",
-        "2",
-    ]);
-    let _slow = unread_stream(&server);
-    let mut reader = server.stream("/events");
-    assert_eq!(reader.next().name, "connected");
-    for round in 0.. {
-        assert!(round < 500, "nothing gets stuck");
-        publish_to(&server, &mut reader);
-        if server.status()["connections"][0]["queue_size"] != 0 {
-            break;
-        }
-    }
-    server.wait_for_status(|status| status["totals"]["streams_ended"]["stuck"] == 1);
-    publish_to(&server, &mut reader);
 }
 
 #[test]

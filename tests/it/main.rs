@@ -15,6 +15,7 @@ mod hostile;
 mod limits;
 mod nginx;
 mod settings;
+mod slow;
 mod stop;
 mod summaries;
 mod support;

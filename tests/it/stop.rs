@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tidings::settings::machine::raise_open_files;
 
-use crate::limits::{publish_to, unread_stream};
+use crate::slow::{publish_large, unread_stream};
 use crate::support::{Server, connect};
 
 #[test]
@@ -36,7 +36,7 @@ fn who_does_not_read_is_cut_when_the_time_is_over_and_the_report_says_so() {
     let mut reader = server.stream("/events");
     assert_eq!(reader.next().name, "connected");
     while server.status()["connections"][0]["queue_size"] == 0 {
-        publish_to(&server, &mut reader);
+        publish_large(&server, &mut reader);
     }
     server.signal(Signal::TERM);
     let report = server.wait_for_log("stopped in");

@@ -4,6 +4,7 @@
 use super::*;
 use crate::event::{Event, EventKey};
 use crate::hub::batch::{Batch, Wire};
+use crate::hub::inbox::Message;
 use crate::hub::outbox::Delivery;
 
 const WIRE: Wire = Wire { dialect: Dialect::Events, envelope: Envelope::Bare };
@@ -62,6 +63,33 @@ fn after_the_end_the_turn_stays_with_the_writer() {
     outbox.end(EndReason::ClientGone);
     assert!(outbox.is_writers_turn());
     assert_eq!(outbox.hand_over(), Err(EndReason::Shutdown), "the first reason stands");
+}
+
+/// A dispatcher for which nobody rings: neither a publisher nor a reaper.
+#[test]
+fn a_stream_that_leaves_is_let_go_of_at_once() {
+    let limits = Limits::default();
+    let (inbox, messages) = Inbox::new(&limits);
+    let shard = Shard::new(inbox.clone(), messages, None, Arc::new(SystemClock), Arc::default());
+    let thread = std::thread::spawn(move || shard.run(|| ()));
+    for number in 0..50 {
+        let outbox = Outbox::new(Memory::endless(), Bound { events: 0, bytes: 0 });
+        let sink = Arc::downgrade(&outbox.sink);
+        let (now, lifetime) = (std::time::Instant::now(), Duration::ZERO);
+        let seat = Seat { number, shard: 0, now, unix_ms: 0, lifetime };
+        let profile = profile(&[Topic::events()], &[], Resume::FromNow);
+        let stream = Arc::new(Stream::new(seat, profile, outbox));
+        inbox.put(Message::Join(stream.clone()));
+        inbox.put(Message::Leave(stream));
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while sink.strong_count() > 0 {
+            assert!(std::time::Instant::now() < deadline, "stream {number} is still held");
+            std::thread::yield_now();
+        }
+    }
+    inbox.put(Message::Stop);
+    inbox.ring();
+    thread.join().unwrap();
 }
 
 #[test]

@@ -108,6 +108,26 @@ fn a_slow_client_is_sent_the_newest_of_each_key_and_everything_else() {
 }
 
 #[test]
+fn a_ceiling_on_updates_lets_through_the_first_at_once_and_always_the_last() {
+    let server = Server::start(&["--stream-max-updates-per-second", "1"]);
+    let mut reader = reader(&server);
+    for n in 1..=50 {
+        publish(&server, &json!({"n": n}), Some("k"), false);
+    }
+    let mut seen = vec![reader.next().data];
+    assert_eq!(seen[0], r#"{"n":1}"#);
+    let mut stands_for = 1;
+    while stands_for < 50 {
+        let data: Value = serde_json::from_str(&reader.next().data).unwrap();
+        stands_for += data["conflated"].as_u64().unwrap_or(1);
+        seen.push(data["n"].to_string());
+    }
+    assert_eq!((stands_for, seen.last().unwrap().as_str()), (50, "50"));
+    assert!(seen.len() < 50, "{seen:?}");
+    assert_eq!(server.status()["limits"]["max_updates_per_second"], 1);
+}
+
+#[test]
 fn a_client_for_whom_too_much_waits_is_cut_and_loses_nothing_and_the_others_notice_nothing() {
     let server = Server::start(&["--stream-queue-bytes", "1000000"]);
     let mut slow = unread_stream(&server);

@@ -1,6 +1,7 @@
 //! What happens as time passes: heartbeats, idleness, lifetimes. The clock is moved by hand.
 
 use super::*;
+use crate::event::EventKey;
 
 /// A hub whose clock stands still, and the clock.
 fn hub_at_rest(limits: Limits) -> (Hub, Arc<ManualClock>) {
@@ -94,6 +95,44 @@ fn what_was_sent_puts_idleness_and_heartbeat_off() {
     assert_eq!(stream.end_reason(), None);
     stream.end(EndReason::ClientGone);
     thread.join().unwrap();
+}
+
+#[test]
+fn what_came_too_soon_is_sent_when_its_time_has_come() {
+    let limits = Limits { max_updates_per_second: 2, ..Limits::default() };
+    let (hub, clock) = hub_at_rest(limits);
+    let sink = Memory::endless();
+    let joined = join(&hub, &sink);
+    let stream = joined.writer.stream().clone();
+    let thread = serve(joined);
+    let update = |n: usize| {
+        let event = event(&Topic::events(), "a", n);
+        hub.publish(NewEvent { key: Some(EventKey::new("k")), ..event }).unwrap();
+    };
+    while stream.state() != State::Direct {
+        std::thread::yield_now();
+    }
+    update(1);
+    sink.wait_for(1);
+    for n in 2..=9 {
+        update(n);
+    }
+    while stream.events_conflated() < 7 {
+        std::thread::yield_now();
+    }
+    clock.advance(Duration::from_millis(499));
+    hub.0.sweep();
+    assert_eq!((stream.queue_size(), stream.state()), (1, State::Direct));
+    clock.advance(Duration::from_millis(1));
+    hub.0.sweep();
+    sink.wait_for(2);
+    assert_eq!(sink.data(), ["1", "9"], "the first at once, and the last");
+    update(10);
+    update(11);
+    hub.end_all(EndReason::Shutdown);
+    assert_eq!(thread.join().unwrap(), EndReason::Shutdown);
+    assert_eq!(sink.data()[2..], ["11"], "the end does not wait, and loses nothing");
+    assert_eq!(hub.snapshot().counts.conflated, 8);
 }
 
 #[test]

@@ -147,6 +147,9 @@ fn what_is_refused_is_refused_with_the_place_and_changes_nothing() {
     check(JSON, &more(r#""session_filter":"a b""#), 422, "invalid", r#""field":"session_filter""#);
     check(JSON, &more(r#""session_filter":"""#), 422, "invalid", r#""field":"session_filter""#);
     check(JSON, &more(r#""subscription_filter":"nil""#), 422, "invalid", "subscription_filter");
+    check(JSON, &more(r#""key":"a b""#), 422, "invalid", r#""field":"key""#);
+    check(JSON, &more(r#""key":"""#), 422, "invalid", r#""field":"key""#);
+    check(JSON, &more(r#""terminal":1"#), 422, "invalid", r#""field":"terminal""#);
     check(JSON, &"[".repeat(100_000), 422, "invalid", "64 levels");
 
     assert_eq!(server.status()["totals"]["events_published"], 0);

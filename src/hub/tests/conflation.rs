@@ -46,8 +46,17 @@ fn topic(number: usize) -> Topic {
     if number == 0 { Topic::events() } else { session(&format!("s{number}")) }
 }
 
-/// Publishes at random; what was published goes into the list.
-fn publish(hub: &Hub, published: &Mutex<Vec<Published>>, seed: u64) {
+/// What the publishers have done.
+#[derive(Default)]
+struct Plan {
+    /// So far.
+    published: Mutex<Vec<Published>>,
+    /// Once they have finished: everything, in order.
+    all: OnceLock<Vec<Published>>,
+}
+
+/// Publishes at random.
+fn publish(hub: &Hub, plan: &Plan, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     for n in 0..3_000 {
         let subject = Subject {
@@ -71,7 +80,7 @@ fn publish(hub: &Hub, published: &Mutex<Vec<Published>>, seed: u64) {
                 outcome => break outcome.unwrap(),
             }
         };
-        published.lock().push(Published { id: receipt.id(), subject, terminal });
+        plan.published.lock().push(Published { id: receipt.id(), subject, terminal });
     }
 }
 
@@ -104,16 +113,20 @@ impl Client {
         hub.join(profile(&topics, &types, resume), sink.clone()).unwrap()
     }
 
-    /// One connection: reads slowly until all is published, then the rest. True if it was not cut.
-    fn read(&mut self, joined: Joined, sink: &Memory, over: &OnceLock<Vec<Published>>) -> bool {
+    /// One connection: reads until all is published, then the rest. True if it was not cut.
+    fn read(&mut self, joined: Joined, sink: &Memory, plan: &Plan) -> bool {
         let stream = joined.writer.stream().clone();
         let thread = serve(joined);
-        while stream.end_reason().is_none() && over.get().is_none() {
-            sink.make_room(self.random.usize(0..400));
+        // Takes fewer bytes than are published, however fast that goes.
+        let mut seen = plan.published.lock().len();
+        while stream.end_reason().is_none() && plan.all.get().is_none() {
+            let published = plan.published.lock().len();
+            sink.make_room(self.random.usize(0..=40) * (published - seen));
+            seen = published;
             thread::sleep(Duration::from_micros(self.random.u64(0..200)));
         }
         sink.make_room(usize::MAX);
-        let all = over.get();
+        let all = plan.all.get();
         let newest = all.and_then(|all| all.iter().rfind(|event| self.wants(event)));
         let is_complete = newest.is_none_or(|newest| {
             let had = self.received.last().is_some_and(|last| last.id == newest.id.to_string());
@@ -128,10 +141,10 @@ impl Client {
     }
 
     /// Reads until all is published and has come, returning whenever it is cut.
-    fn live(&mut self, hub: &Hub, first: (Joined, Arc<Memory>), over: &OnceLock<Vec<Published>>) {
+    fn live(&mut self, hub: &Hub, first: (Joined, Arc<Memory>), plan: &Plan) {
         let (mut joined, mut sink) = first;
         let mut resume = Resume::After(joined.after);
-        while !self.read(joined, &sink, over) {
+        while !self.read(joined, &sink, plan) {
             if let Some(last) = self.received.last() {
                 resume = Resume::After(last.id.parse().unwrap());
             }
@@ -177,32 +190,31 @@ impl Client {
 /// streams were cut.
 fn run(seed: u64, limits: Limits) -> (u64, u64) {
     let hub = hub(limits);
-    let published = Mutex::new(Vec::new());
-    let over = OnceLock::new();
+    let plan = Plan::default();
     let clients: Vec<Client> = thread::scope(|scope| {
-        let (hub, published, over) = (&hub, &published, &over);
+        let (hub, plan) = (&hub, &plan);
         let client = |n| {
             let mut client = Client::new(seed * 1_000 + n);
             let sink = Memory::with_room(0);
             // Before anything is published, so that it is owed everything.
             let joined = client.join(hub, &sink, Resume::FromNow);
             scope.spawn(move || {
-                client.live(hub, (joined, sink), over);
+                client.live(hub, (joined, sink), plan);
                 client
             })
         };
         let clients: Vec<_> = (0..8).map(client).collect();
-        let run = |n| scope.spawn(move || publish(hub, published, seed * 100 + n));
+        let run = |n| scope.spawn(move || publish(hub, plan, seed * 100 + n));
         let publishers: Vec<_> = (0..2).map(run).collect();
         for publisher in publishers {
             publisher.join().unwrap();
         }
-        let mut published = published.lock().clone();
+        let mut published = plan.published.lock().clone();
         published.sort_unstable_by_key(|event| event.id);
-        over.set(published).unwrap();
+        plan.all.set(published).unwrap();
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
-    let published = over.into_inner().unwrap();
+    let published = plan.all.into_inner().unwrap();
     hub.stop();
     let counts = hub.snapshot().counts;
     let cut = counts.ended[EndReason::SlowConsumer as usize].1;

@@ -1,11 +1,14 @@
 //! One listening socket, several processes after each other: it is passed as systemd passes it.
 
 use std::fs::File;
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
+use std::process::Command;
 
 use rustix::process::Signal;
+use tidings::serve;
 
 use crate::support::{Response, Server, connect, inheriting};
 
@@ -34,7 +37,7 @@ fn who_connects_between_two_servers_is_served_by_the_second() {
     assert_eq!(first.wait().code(), Some(0));
 
     let mut between = connect(listener.local_addr().unwrap(), None);
-    std::io::Write::write_all(&mut between, b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+    between.write_all(b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
     let _second = first.start_again_on(&listener, &[]);
     assert_eq!(Response::read(&mut between).head.status, 200);
 }
@@ -74,7 +77,7 @@ fn what_cannot_be_served_is_refused() {
 #[test]
 fn two_sockets_are_one_too_many() {
     let pass = r#"exec 3<&0 4<&0 </dev/null; LISTEN_FDS=2 LISTEN_PID=$$ exec "$0""#;
-    let mut shell = std::process::Command::new("/bin/sh");
+    let mut shell = Command::new("/bin/sh");
     shell.env_clear().args(["-c", pass, env!("CARGO_BIN_EXE_tidings")]);
     let output = shell.stdin(OwnedFd::from(listener())).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -83,10 +86,37 @@ fn two_sockets_are_one_too_many() {
 
 #[test]
 fn what_was_passed_to_another_process_is_not_ours() {
-    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_tidings"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tidings"));
     program.env_clear().envs([("LISTEN_FDS", "1"), ("LISTEN_PID", "1")]).arg("check-config");
     let output = program.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let line = said.lines().find(|line| line.starts_with("listen = ")).unwrap();
     assert!(line.ends_with("# default"), "{line}");
+}
+
+/// The values of a unit's lines that begin with `key`.
+fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
+    unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
+}
+
+#[test]
+fn the_shipped_unit_says_what_the_program_understands() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/tidings.service");
+    let unit = std::fs::read_to_string(path).unwrap();
+    let [command] = values(&unit, "ExecStart")[..] else { panic!("{unit}") };
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tidings"));
+    program.env_clear().arg("check-config").args(command.split(' ').skip(1));
+    for variable in values(&unit, "Environment") {
+        let (name, value) = variable.split_once('=').unwrap();
+        program.env(name, value);
+    }
+    let output = program.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("data_dir = \"/var/lib/tidings\" "), "{report}");
+
+    let [timeout] = values(&unit, "TimeoutStopSec")[..] else { panic!("{unit}") };
+    let timeout: u64 = timeout.trim_end_matches('s').parse().unwrap();
+    let stop = serve::Limits::default().stop_timeout.as_secs();
+    assert!(timeout > stop, "systemd would kill it while it stops");
 }

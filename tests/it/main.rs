@@ -14,6 +14,7 @@ mod handover;
 mod hostile;
 mod limits;
 mod nginx;
+mod rolling;
 mod settings;
 mod slow;
 mod stop;

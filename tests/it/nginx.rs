@@ -64,7 +64,8 @@ impl Nginx {
                 ("listen 80;", &format!("listen {plain};")),
                 (
                     "return 308 https://$host$request_uri;",
-                    "location / { proxy_pass http://tidings; include tidings-stream.conf; }",
+                    "include tidings-away.conf;
+                     location / { proxy_pass http://tidings; include tidings-stream.conf; }",
                 ),
             ],
         );

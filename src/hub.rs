@@ -12,6 +12,7 @@ mod audience;
 mod backlog;
 mod batch;
 mod bell;
+mod explain;
 mod gap;
 mod history;
 mod horizon;
@@ -30,6 +31,8 @@ mod snapshot;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod trail;
 mod writer;
 
 use std::io;
@@ -41,6 +44,10 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 pub use self::backlog::Due;
+pub use self::explain::{
+    Account, Explanation, Fate, How, Known, Lag, Missed, Rule, Step, Unknown, Untraced, Verdict,
+    WaitsFor, What, Who,
+};
 pub use self::gap::{Gap, GapReason};
 pub use self::joined::Joined;
 pub use self::journal::{Gone, Journal, Past, Remains};
@@ -60,6 +67,8 @@ use self::sequencer::{Place, Sequencer};
 use self::shard::Shard;
 use self::snapshot::Totals;
 use self::stream::Seat;
+use self::trace::Trace;
+use self::trail::Trail;
 use crate::clock::Clock;
 use crate::event::{Event, EventId, NewEvent};
 use crate::readiness::Readiness;
@@ -108,6 +117,7 @@ struct Shared {
     totals: Arc<Totals>,
     /// Tells the reaper which clients may have hung up.
     readiness: Arc<Readiness>,
+    trace: Trace,
     streams: Mutex<Streams>,
     next_number: AtomicU64,
     stopped: AtomicBool,
@@ -134,10 +144,12 @@ impl Hub {
             (0..shards).map(|_| Inbox::new(&limits)).unzip();
         let sequencer = Sequencer::new(&limits, clock.clone(), inboxes.clone(), past, journal);
         let sequencer = Arc::new(sequencer);
+        let trace = Trace::new(&limits, shards, clock.clone());
         let mut threads = Vec::new();
         for (number, (inbox, messages)) in inboxes.into_iter().zip(messages).enumerate() {
             let pace = Pace::new(limits.max_updates_per_second);
-            let shard = Shard::new(inbox, messages, pace, clock.clone(), totals.clone());
+            let rounds = trace.rounds[number].clone();
+            let shard = Shard::new(inbox, messages, pace, clock.clone(), totals.clone(), rounds);
             let sequencer = sequencer.clone();
             let run = move || shard.run(|| sequencer.made_room());
             threads.push(spawn(format!("dispatch-{number}"), run)?);
@@ -149,6 +161,7 @@ impl Hub {
             sequencer,
             totals,
             readiness: readiness.clone(),
+            trace,
             streams: Mutex::new(Streams::new(shards)),
             next_number: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
@@ -179,7 +192,9 @@ impl Hub {
     pub fn join(&self, profile: Profile, sink: Arc<dyn Sink>) -> Result<Joined, Refused> {
         let hub = &self.0;
         let bound = Bound { events: hub.limits.outbox_events, bytes: hub.limits.outbox_bytes };
-        let stream = Arc::new(Stream::new(hub.seat(), profile, Outbox::new(sink, bound)));
+        let mut outbox = Outbox::new(sink, bound);
+        outbox.trail = Trail::new(&hub.trace.recorder);
+        let stream = Arc::new(Stream::new(hub.seat(), profile, outbox));
         // Known before it is watched: the kernel reports a hang-up only once.
         hub.streams.lock().by_number.insert(stream.number, stream.clone());
         let place = hub.admit(&stream).inspect_err(|_| hub.forget(&stream))?;
@@ -303,14 +318,19 @@ impl Shared {
         if stream.profile.resume != Resume::FromNow {
             self.totals.resumed.fetch_add(1, Ordering::Relaxed);
         }
+        if replay.gap.is_some() || !replay.is_done() {
+            stream.outbox.trail.owes(replay.begin(), replay.gap);
+        }
         if let Some(gap) = replay.gap {
             self.totals.note_gap(gap.reason);
         }
     }
 
     fn leave(&self, stream: &Arc<Stream>) {
+        let left_after = self.sequencer.leave(stream);
+        // Remembered before it is forgotten: who asks in between finds it.
+        self.trace.note_ended(stream, left_after);
         self.forget(stream);
-        self.sequencer.leave(stream);
         self.totals.note_end(stream.end_reason().unwrap_or(EndReason::ClientGone));
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::batch::Wire;
 use crate::event::dialect::conflated_data;
 use crate::event::topic::Topic;
-use crate::event::{Event, EventKey, EventName};
+use crate::event::{Event, EventKey, EventName, NewEvent};
 
 /// The events that wait, and the rest of one that is partly written.
 #[derive(Debug, Default)]
@@ -218,24 +218,21 @@ impl Load {
     }
 }
 
-impl Update {
-    /// What two updates must have in common to be about the same. The type as scripts see it, too: who
-    /// listens for one would not notice the other.
-    fn subject(&self) -> (Option<&EventKey>, &Topic, &EventName, &EventName) {
-        let body = &self.event.body;
-        (body.key.as_ref(), &body.target, body.matched_name(), &body.name)
-    }
+/// What two updates must have in common to be about the same. The type as scripts see it, too: who
+/// listens for one would not notice the other.
+pub(super) fn subject(body: &NewEvent) -> (Option<&EventKey>, &Topic, &EventName, &EventName) {
+    (body.key.as_ref(), &body.target, body.matched_name(), &body.name)
 }
 
 impl Hash for Update {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.subject().hash(state);
+        subject(&self.event.body).hash(state);
     }
 }
 
 impl PartialEq for Update {
     fn eq(&self, other: &Self) -> bool {
-        self.subject() == other.subject()
+        subject(&self.event.body) == subject(&other.event.body)
     }
 }
 
@@ -245,7 +242,7 @@ impl Eq for Update {}
 mod tests {
     use super::*;
     use crate::event::dialect::{Dialect, Envelope};
-    use crate::event::{EventData, EventId, NewEvent};
+    use crate::event::{EventData, EventId};
 
     const WIRE: Wire = Wire { dialect: Dialect::Events, envelope: Envelope::Bare };
 

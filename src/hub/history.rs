@@ -122,6 +122,13 @@ impl History {
         self.begins_after
     }
 
+    /// An event that is kept, and since when.
+    pub fn find(&self, id: EventId) -> Option<(&Arc<Event>, Instant)> {
+        let index = self.events.partition_point(|kept| kept.event.id < id);
+        let kept = self.events.get(index).filter(|kept| kept.event.id == id)?;
+        Some((&kept.event, kept.since))
+    }
+
     /// Keeps the next event, whose id is greater than every one before.
     pub fn push(&mut self, event: Arc<Event>, now: Instant) {
         self.last = event.id;

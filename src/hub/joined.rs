@@ -33,8 +33,14 @@ impl Joined {
     pub fn catch_up(&mut self) -> Result<(), EndReason> {
         while let Some(events) = self.next_piece()? {
             self.writer.replay(events)?;
+            self.writer.stream().outbox.trail.replayed(self.replay.position());
         }
         Ok(())
+    }
+
+    /// Notes that a poll was answered with everything up to here.
+    pub fn note_answered(&self, to: EventId) {
+        self.writer.stream().outbox.trail.answered(to);
     }
 }
 

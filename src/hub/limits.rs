@@ -36,6 +36,12 @@ pub struct Limits {
     pub lifetime: Duration,
     /// How long one write to a stuck stream may make no progress.
     pub write_deadline: Duration,
+    /// How many rounds of each dispatcher are remembered, to explain what became of an event.
+    pub trace_rounds: usize,
+    /// How many notes of each kind are remembered of one stream that lags or resumes.
+    pub trace_notes: usize,
+    /// How many streams are remembered that have ended.
+    pub trace_ended_streams: usize,
 }
 
 impl Default for Limits {
@@ -56,6 +62,9 @@ impl Default for Limits {
             idle: Duration::from_secs(300),
             lifetime: Duration::from_secs(3600),
             write_deadline: Duration::from_secs(30),
+            trace_rounds: 16_384,
+            trace_notes: 16,
+            trace_ended_streams: 1_000,
         }
     }
 }

@@ -33,6 +33,7 @@ use super::batch::{Batch, Wire};
 use super::bell::Bell;
 use super::pace::Period;
 use super::stream::{EndReason, State};
+use super::trail::Trail;
 use crate::event::Event;
 
 /// Where a stream's bytes go: a socket, or a test's memory.
@@ -75,6 +76,8 @@ pub(super) struct Outbox {
     line: Mutex<Line>,
     /// Wakes the writer.
     pub bell: Bell,
+    /// What becomes of its events, for those who ask.
+    pub trail: Trail,
     bound: Bound,
     /// An [`EndReason`]'s number, or [`OPEN`].
     ended: AtomicU8,
@@ -124,6 +127,7 @@ impl Outbox {
             sink,
             line: Mutex::new(line),
             bell: Bell::default(),
+            trail: Trail::default(),
             bound,
             ended: AtomicU8::new(OPEN),
         }
@@ -172,6 +176,7 @@ impl Outbox {
     /// `period` is there if there is a ceiling on updates.
     pub fn deliver(&self, batch: &Batch<'_>, period: Option<Period>) -> Delivery {
         if self.end_reason().is_some() {
+            self.trail.missed(batch.events()[0].id);
             return Delivery::default();
         }
         let mut line = self.line.lock();
@@ -181,7 +186,7 @@ impl Outbox {
             }
             Turn::Dispatcher => self.hold_back(&mut line, batch, period),
             Turn::Writer => {
-                let conflated = line.queue_up(batch);
+                let conflated = self.queue_up(&mut line, batch.events(), batch);
                 Delivery { conflated, ..Delivery::default() }
             }
         };
@@ -233,6 +238,9 @@ impl Outbox {
     pub fn take(&self, max_bytes: usize) -> Load {
         let mut line = self.line.lock();
         let load = line.backlog.take(max_bytes);
+        if let Some(last) = load.due.last() {
+            self.trail.takes(last.event.id);
+        }
         line.writing_events += load.events;
         line.writing_bytes += load.queued_bytes;
         load
@@ -240,6 +248,7 @@ impl Outbox {
 
     /// Notes that what was taken has been written.
     pub fn note_written(&self, load: &Load) {
+        self.trail.written();
         let mut line = self.line.lock();
         line.writing_events -= load.events;
         line.writing_bytes -= load.queued_bytes;
@@ -261,22 +270,29 @@ impl Outbox {
     }
 
     fn write_through(&self, line: &mut Line, batch: &Batch<'_>) -> Delivery {
-        let Some(bytes) = self.try_write(batch.bytes()) else { return Delivery::default() };
+        let Some(bytes) = self.try_write(batch.bytes()) else {
+            self.trail.missed(batch.events()[0].id);
+            return Delivery::default();
+        };
         let rest = batch.unwritten(bytes);
+        let events = batch.len() - rest.events();
         let mut conflated = 0;
         if !rest.is_empty() {
             line.turn = Turn::Writer;
             if !rest.partial.is_empty() {
+                let id = batch.events()[events].id;
                 line.backlog.put_rest(rest.partial, 1);
+                self.trail.waits(id, id);
+                self.trail.takes(id);
             }
-            conflated = line.queue_up_events(rest.whole, batch);
+            conflated = self.queue_up(line, rest.whole, batch);
         }
-        Delivery { events: batch.len() - rest.events(), bytes, conflated, holds_back: false }
+        Delivery { events, bytes, conflated, holds_back: false }
     }
 
     /// Queues a batch until the period's end, unless there is a reason to send all that waits now.
     fn hold_back(&self, line: &mut Line, batch: &Batch<'_>, period: Option<Period>) -> Delivery {
-        let conflated = line.queue_up(batch);
+        let conflated = self.queue_up(line, batch.events(), batch);
         let is_only_updates = batch.updates() == batch.len();
         if is_only_updates && line.updated == period && !self.is_full(line) {
             return Delivery { conflated, holds_back: true, ..Delivery::default() };
@@ -289,11 +305,15 @@ impl Outbox {
     fn flush(&self, line: &mut Line, wire: Wire) -> Delivery {
         let load = line.backlog.take(usize::MAX);
         line.backlog.shrink();
+        if let Some(last) = load.due.last() {
+            self.trail.takes(last.event.id);
+        }
         let bytes = load.encode(wire);
         let Some(written) = self.try_write(&bytes) else { return Delivery::default() };
         let mut delivery = Delivery { bytes: written, ..Delivery::default() };
         if written == bytes.len() {
             delivery.events = load.events;
+            self.trail.written();
         } else {
             // The events count as delivered when their last byte is.
             line.backlog.put_rest(&bytes[written..], load.events);
@@ -312,6 +332,14 @@ impl Outbox {
                 None
             }
         }
+    }
+
+    /// Has these events of a batch wait; returns how many were replaced by newer ones.
+    fn queue_up(&self, line: &mut Line, events: &[Arc<Event>], batch: &Batch<'_>) -> usize {
+        if let (Some(first), Some(last)) = (events.first(), events.last()) {
+            self.trail.waits(first.id, last.id);
+        }
+        line.queue_up(events, batch)
     }
 
     fn is_full(&self, line: &Line) -> bool {
@@ -335,12 +363,7 @@ impl Line {
             }
     }
 
-    /// Returns how many events were replaced by newer ones.
-    fn queue_up(&mut self, batch: &Batch<'_>) -> usize {
-        self.queue_up_events(batch.events(), batch)
-    }
-
-    fn queue_up_events(&mut self, events: &[Arc<Event>], batch: &Batch<'_>) -> usize {
+    fn queue_up(&mut self, events: &[Arc<Event>], batch: &Batch<'_>) -> usize {
         let replaced = |event: &&Arc<Event>| self.backlog.push(event, batch.frame(event).len());
         let conflated = events.iter().filter(replaced).count();
         self.conflated += conflated as u64;

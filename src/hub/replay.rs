@@ -23,6 +23,8 @@ pub struct Replay {
     pub gap: Option<Gap>,
     /// The next piece, if it has been taken already.
     ready: Option<Vec<Arc<Event>>>,
+    /// It began after this.
+    begin: EventId,
     /// Everything up to here has been given.
     position: EventId,
     /// Everything after this comes live.
@@ -32,7 +34,7 @@ pub struct Replay {
 impl Replay {
     /// The replay for a client that is owed this, and whose live events begin after `up_to`.
     pub(super) fn new(owed: Owed, up_to: EventId) -> Self {
-        Self { gap: owed.gap, ready: None, position: owed.after, up_to }
+        Self { gap: owed.gap, ready: None, begin: owed.after, position: owed.after, up_to }
     }
 
     /// Whether everything has been given.
@@ -54,6 +56,11 @@ impl Replay {
         first.is_none_or(|event| event.id > to).then_some(to)
     }
 
+    /// What it gives begins after this id.
+    pub(super) fn begin(&self) -> EventId {
+        self.begin
+    }
+
     /// Everything up to this id has been given, or will be with the piece that is ready.
     pub fn position(&self) -> EventId {
         self.position
@@ -73,7 +80,7 @@ impl Replay {
             // come back and find the same.
             let to = from.begins_after().min(self.up_to).max(self.position);
             self.gap = Some(Gap { from: Some(self.position), to, reason: GapReason::Expired });
-            self.position = to;
+            (self.begin, self.position) = (to, to);
             self.take(from, wants).unwrap_or_default()
         });
     }

@@ -35,6 +35,8 @@ pub(super) struct Sequencer {
     publish_wait: Duration,
     /// Told whenever a dispatcher has taken something from its inbox.
     room: Condvar,
+    /// Every id up to here was given before this process began.
+    began_after: EventId,
     /// Takes what is to be kept beyond this process.
     journal: Option<Arc<dyn Journal>>,
     order: Mutex<Order>,
@@ -76,6 +78,25 @@ pub(super) enum Source {
     Gone,
 }
 
+/// Where an event is.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// In the history.
+    Kept {
+        event: Arc<Event>,
+        /// When its time there began, on the steady clock.
+        since: Instant,
+        /// When it was published, if this process took it.
+        published: Option<Instant>,
+    },
+    /// Its id is still to be given.
+    NotYet { newest: EventId },
+    /// There never was one with this id.
+    Never,
+    /// Nowhere any more, if it ever was.
+    Gone { before_restart: bool },
+}
+
 impl Sequencer {
     /// An order that goes on after `past`.
     pub fn new(
@@ -85,11 +106,12 @@ impl Sequencer {
         past: Past,
         journal: Option<Arc<dyn Journal>>,
     ) -> Self {
+        let began_after = past.last;
         let history = History::new(limits, past, clock.now(), clock.unix_ms());
         let audience = Audience::default();
         let order = Mutex::new(Order { history, audience, closed: false, stopped: false });
         let (publish_wait, room) = (limits.publish_wait, Condvar::new());
-        Self { clock, inboxes, publish_wait, room, journal, order }
+        Self { clock, inboxes, publish_wait, room, began_after, journal, order }
     }
 
     /// Numbers an event and hands it on. Waits for no stream; when the dispatchers or the journal are
@@ -152,6 +174,7 @@ impl Sequencer {
         let profile = &stream.profile;
         let owed = order.history.owed(&profile.resume, &profile.subscription, self.kept_after());
         let place = Place { after: order.history.last(), owed };
+        stream.take_place(place.after);
         order.audience.add(stream);
         self.inboxes[stream.shard].put(Message::Join(stream.clone()));
         Ok(place)
@@ -192,6 +215,24 @@ impl Sequencer {
         journal.read(after, up_to, wants, limit)
     }
 
+    /// Looks for an event.
+    pub fn find(&self, id: EventId) -> Found {
+        let order = self.order.lock();
+        let before_restart = id <= self.began_after;
+        if let Some((event, since)) = order.history.find(id) {
+            let published = (!before_restart).then_some(since);
+            return Found::Kept { event: event.clone(), since, published };
+        }
+        let newest = order.history.last();
+        if id > newest {
+            Found::NotYet { newest }
+        } else if id > order.history.begins_after() {
+            Found::Never
+        } else {
+            Found::Gone { before_restart }
+        }
+    }
+
     /// What is not in the history has an id up to this one.
     pub fn begins_after(&self) -> EventId {
         self.order.lock().history.begins_after()
@@ -207,11 +248,12 @@ impl Sequencer {
         self.order.lock().history.remains()
     }
 
-    /// Takes a stream's place away.
-    pub fn leave(&self, stream: &Arc<Stream>) {
+    /// Takes a stream's place away; returns the newest event that was for it.
+    pub fn leave(&self, stream: &Arc<Stream>) -> EventId {
         let mut order = self.order.lock();
         order.audience.remove(stream);
         self.inboxes[stream.shard].put(Message::Leave(stream.clone()));
+        order.history.last()
     }
 
     /// Ends streams in their place in the order: what was published before is delivered before.

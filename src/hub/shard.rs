@@ -18,6 +18,7 @@ use super::outbox::Delivery;
 use super::pace::{Pace, Period};
 use super::snapshot::Totals;
 use super::stream::Stream;
+use super::trace::{self, Rounds};
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::event::subscription::NameFilter;
@@ -36,6 +37,7 @@ pub(super) struct Shard {
     messages: Receiver<Message>,
     clock: Arc<dyn Clock>,
     totals: Arc<Totals>,
+    trace: Arc<Rounds>,
     /// If there is a ceiling on updates.
     pace: Option<Pace>,
     groups: Vec<Group>,
@@ -66,12 +68,14 @@ impl Shard {
         pace: Option<Pace>,
         clock: Arc<dyn Clock>,
         totals: Arc<Totals>,
+        trace: Arc<Rounds>,
     ) -> Self {
         Self {
             inbox,
             messages,
             clock,
             totals,
+            trace,
             pace,
             groups: Vec::new(),
             vacant: Vec::new(),
@@ -193,6 +197,7 @@ impl Shard {
             return;
         }
         self.inbox.taken(&self.round);
+        let ends = (self.round[0].id, self.round[self.round.len() - 1].id);
         for event in self.round.drain(..) {
             for &index in self.by_topic.get(&event.body.target).into_iter().flatten() {
                 let group = &mut self.groups[index];
@@ -213,6 +218,10 @@ impl Shard {
             _ => self.deliver_groups(&mut round),
         }
         self.account(&round);
+        if self.trace.is_on() {
+            let (first, last) = ends;
+            self.trace.note(trace::Round { first, last, taken: round.now, done: self.clock.now() });
+        }
         for index in self.touched.drain(..) {
             self.groups[index].due.clear();
         }

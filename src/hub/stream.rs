@@ -1,6 +1,7 @@
 //! What the hub knows of one open stream. No socket: that is behind the [`Outbox`].
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -63,6 +64,8 @@ pub struct Stream {
     pub created_ms: u64,
     /// How long it may live; zero means for ever.
     pub lifetime: Duration,
+    /// The newest event when it joined.
+    place: OnceLock<EventId>,
     /// Milliseconds after `created` when the client last took something.
     last_activity_ms: AtomicU64,
     /// What it has been sent.
@@ -88,10 +91,22 @@ impl Stream {
             created: seat.now,
             created_ms: seat.unix_ms,
             lifetime: seat.lifetime,
+            place: OnceLock::new(),
             last_activity_ms: AtomicU64::new(0),
             sent: Sent::default(),
             outbox,
         }
+    }
+
+    /// The newest event when it joined: later ones come live. `None` while it is just about to join.
+    pub(super) fn place(&self) -> Option<EventId> {
+        self.place.get().copied()
+    }
+
+    /// Gives it its place, once.
+    pub(super) fn take_place(&self, after: EventId) {
+        // A stream joins once.
+        let _ = self.place.set(after);
     }
 
     /// Notes that the client took `events` events in `bytes` bytes.

@@ -2,6 +2,7 @@
 //! that can fail.
 
 mod conflation;
+mod explain;
 mod memory;
 mod order;
 mod restart;

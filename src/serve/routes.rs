@@ -47,6 +47,7 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/events", Body::Unread, events::stream),
     (Method::GET, "/events/poll", Body::Unread, events::poll::poll),
     (Method::GET, "/events/status", Body::Unread, events::status::status),
+    (Method::GET, "/events/explain", Body::Unread, events::explain::explain),
     (Method::POST, "/events/broadcast", Body::Usual, events::broadcast::broadcast),
     (Method::GET, "/events/faults", Body::Unread, events::faults::list),
     (Method::POST, "/events/faults", Body::Usual, events::faults::put),

@@ -252,6 +252,22 @@ static EVENTS: &[Setting] = &[
         Milliseconds(A_DAY_MS, |s| &mut s.hub.publish_wait),
         "How long a publisher is held back before it is told to come again; 0 is not at all",
     ),
+    Setting::new(
+        "trace_rounds",
+        Count(0..=MILLION, |s| &mut s.hub.trace_rounds),
+        "Rounds of each dispatcher that are remembered, so that /events/explain can say when an event was \
+         delivered; 0 remembers none",
+    ),
+    Setting::new(
+        "trace_notes",
+        Count(0..=MILLION, |s| &mut s.hub.trace_notes),
+        "Notes of each kind on one stream that lags or resumes, for /events/explain; 0 makes none",
+    ),
+    Setting::new(
+        "trace_ended_streams",
+        Count(0..=MILLION, |s| &mut s.hub.trace_ended_streams),
+        "Ended streams that are remembered for /events/explain; 0 remembers none",
+    ),
 ];
 
 static DURABILITY: &[Setting] = &[

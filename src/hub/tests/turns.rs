@@ -6,6 +6,7 @@ use crate::event::{Event, EventKey};
 use crate::hub::batch::{Batch, Wire};
 use crate::hub::inbox::Message;
 use crate::hub::outbox::Delivery;
+use crate::hub::trace::Rounds;
 
 const WIRE: Wire = Wire { dialect: Dialect::Events, envelope: Envelope::Bare };
 
@@ -70,7 +71,8 @@ fn after_the_end_the_turn_stays_with_the_writer() {
 fn a_stream_that_leaves_is_let_go_of_at_once() {
     let limits = Limits::default();
     let (inbox, messages) = Inbox::new(&limits);
-    let shard = Shard::new(inbox.clone(), messages, None, Arc::new(SystemClock), Arc::default());
+    let (clock, rounds) = (Arc::new(SystemClock), Arc::new(Rounds::new(0)));
+    let shard = Shard::new(inbox.clone(), messages, None, clock, Arc::default(), rounds);
     let thread = std::thread::spawn(move || shard.run(|| ()));
     for number in 0..50 {
         let outbox = Outbox::new(Memory::endless(), Bound { events: 0, bytes: 0 });

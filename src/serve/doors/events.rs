@@ -1,6 +1,7 @@
 //! The events door: events for everyone and for one's own session, filtered by type (seed 004).
 
 pub mod broadcast;
+pub mod explain;
 pub mod faults;
 pub mod poll;
 pub mod status;

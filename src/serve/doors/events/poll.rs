@@ -53,6 +53,7 @@ pub fn poll(call: &Call<'_>) -> Result<Answer, Problem> {
         events.extend(arrived.iter().take(MAX_EVENTS).map(Entry::from));
         last = events.last().map_or(last, |entry| entry.id);
     }
+    joined.note_answered(last);
     joined.writer.stream().end(EndReason::Finished);
     let pace = &call.app.pace;
     let mut answer = json!({

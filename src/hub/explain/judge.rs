@@ -1,0 +1,347 @@
+//! What became of one event for one stream, from all that is known of both.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use super::{Fate, How, Missed, Rule, Step, Untraced, WaitsFor, What};
+use crate::event::subscription::{NameFilter, Subscription};
+use crate::event::{Event, EventId};
+use crate::hub::Shared;
+use crate::hub::backlog::subject;
+use crate::hub::history::Owed;
+use crate::hub::replay::Replay;
+use crate::hub::stream::{EndReason, Profile, Resume, State, Stream};
+use crate::hub::trace::{Dispatch, Ended};
+use crate::hub::trail::{Notes, Wait, Write};
+
+/// A stream, as far as it is known.
+pub(super) enum Life {
+    Open(Arc<Stream>),
+    Ended(Arc<Ended>),
+}
+
+/// What is known of a stream at one moment.
+pub(super) struct Facts<'a> {
+    pub id: Uuid,
+    pub profile: &'a Profile,
+    pub opened_ms: u64,
+    pub state: State,
+    pub reason: Option<EndReason>,
+    /// The newest event when it joined.
+    place: Option<EventId>,
+    /// The newest event when it left, and when that was.
+    pub left: Option<(EventId, u64)>,
+    /// `None` if none are made.
+    notes: Option<Notes>,
+}
+
+/// An event, a stream, and where the event stood with the stream's dispatcher before the stream was
+/// looked at.
+pub(super) struct Case<'a> {
+    pub event: &'a Arc<Event>,
+    pub facts: &'a Facts<'a>,
+    pub dispatch: Dispatch,
+    pub hub: &'a Shared,
+}
+
+/// The judgement.
+pub(super) struct Judged {
+    pub fate: Fate,
+    pub steps: Vec<(At, What)>,
+    /// When the connection had taken the event, or the one that replaced it.
+    pub written: Option<Instant>,
+}
+
+/// A time on one of the two clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At {
+    Steady(Instant),
+    UnixMs(u64),
+}
+
+impl At {
+    pub fn unix_ms(self, hub: &Shared) -> u64 {
+        match self {
+            Self::Steady(at) => hub.unix_ms_at(at),
+            Self::UnixMs(ms) => ms,
+        }
+    }
+}
+
+impl Life {
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Open(stream) => stream.number,
+            Self::Ended(ended) => ended.number,
+        }
+    }
+
+    pub fn shard(&self) -> usize {
+        match self {
+            Self::Open(stream) => stream.shard,
+            Self::Ended(ended) => ended.shard,
+        }
+    }
+
+    pub fn facts(&self) -> Facts<'_> {
+        match self {
+            Self::Open(stream) => Facts {
+                id: stream.id,
+                profile: &stream.profile,
+                opened_ms: stream.created_ms,
+                state: stream.state(),
+                reason: stream.end_reason(),
+                place: stream.place(),
+                left: None,
+                notes: stream.outbox.trail.notes(),
+            },
+            Self::Ended(ended) => Facts {
+                id: ended.id,
+                profile: &ended.profile,
+                opened_ms: ended.opened_ms,
+                state: State::Ending,
+                reason: Some(ended.reason),
+                place: ended.place,
+                left: Some((ended.left_after, ended.ended_ms)),
+                notes: ended.notes.as_ref().map(|notes| notes.lock().clone()),
+            },
+        }
+    }
+}
+
+impl Facts<'_> {
+    /// Whether nothing more can be written: it is gone, or cut.
+    fn is_over(&self) -> bool {
+        self.left.is_some() || self.reason.is_some_and(|reason| !reason.is_planned())
+    }
+
+    /// Whether it had its place when this event was published.
+    pub fn was_open(&self, id: EventId) -> bool {
+        self.place.is_some_and(|place| place < id) && self.left.is_none_or(|(left, _)| id <= left)
+    }
+
+    /// When it opened and ended.
+    pub fn ends(&self) -> (Step, Option<Step>) {
+        let opened = Step { at_ms: self.opened_ms, what: What::Opened };
+        let ended = self.left.zip(self.reason);
+        let ended = ended.map(|((_, at_ms), reason)| Step { at_ms, what: What::Ended(reason) });
+        (opened, ended)
+    }
+}
+
+impl Case<'_> {
+    pub fn judge(&self) -> Judged {
+        let profile = self.facts.profile;
+        if let Some(rule) = filtering_rule(&self.event.body, profile) {
+            return Fate::Filtered(rule).into();
+        }
+        match self.facts.place {
+            // It is just about to join.
+            None => Fate::OpenedLater.into(),
+            Some(place) if self.event.id <= place => self.judge_earlier(place),
+            Some(_) => self.judge_live(),
+        }
+    }
+
+    /// The event was there before the stream was.
+    fn judge_earlier(&self, place: EventId) -> Judged {
+        let id = self.event.id;
+        match self.facts.profile.resume {
+            Resume::FromNow => return Fate::OpenedLater.into(),
+            // What it names is from elsewhere if it is from the future.
+            Resume::After(after) if id <= after && after <= place => {
+                return Fate::HadAlready { after }.into();
+            }
+            Resume::After(_) | Resume::Unknown => {}
+        }
+        let Some(notes) = &self.facts.notes else {
+            return Fate::Untraced(Untraced::NoNotes).into();
+        };
+        match notes.owed {
+            Some(debt) if id <= debt.after => {
+                debt.gap.map_or(Fate::OpenedLater, Fate::InGap).into()
+            }
+            // What it is owed is noted a moment after it has joined.
+            Some(_) | None => self.judge_replayed(notes),
+        }
+    }
+
+    fn judge_replayed(&self, notes: &Notes) -> Judged {
+        let id = self.event.id;
+        if let Some(judged) = judge_answered(id, notes) {
+            return judged;
+        }
+        if notes.replays.has_forgotten(id) {
+            return Fate::Delivered(How::Replay).into();
+        }
+        match notes.replays.iter().find(|mark| id <= mark.to) {
+            Some(mark) => Judged::delivered(How::Replay, mark.at, What::Replayed),
+            None if self.facts.is_over() => Fate::Ended(Missed::Waiting).into(),
+            None => Fate::Queued(WaitsFor::Replay).into(),
+        }
+    }
+
+    /// The stream was there before the event was.
+    fn judge_live(&self) -> Judged {
+        let id = self.event.id;
+        if self.facts.left.is_some_and(|(left_after, _)| id > left_after) {
+            return Fate::Ended(Missed::PublishedLater).into();
+        }
+        let Some(notes) = &self.facts.notes else {
+            return Fate::Untraced(Untraced::NoNotes).into();
+        };
+        if notes.missed_from.is_some_and(|from| id >= from) {
+            return Fate::Ended(Missed::NotDispatched).into();
+        }
+        if notes.waits.has_forgotten(id) {
+            return self.judge_forgotten();
+        }
+        match notes.waits.iter().find(|wait| wait.from <= id && id <= wait.to) {
+            Some(wait) => self.judge_waiting(wait, notes),
+            None => self.judge_direct(),
+        }
+    }
+
+    fn judge_direct(&self) -> Judged {
+        match self.dispatch {
+            Dispatch::Off => Fate::Untraced(Untraced::NoRounds).into(),
+            Dispatch::Ahead => Fate::Queued(WaitsFor::Dispatcher).into(),
+            Dispatch::Forgotten => Fate::Delivered(How::Direct).into(),
+            Dispatch::In(round) => {
+                let mut judged = Judged::delivered(How::Direct, round.done, What::Written);
+                judged.steps.insert(0, (At::Steady(round.taken), What::Dispatched));
+                judged
+            }
+        }
+    }
+
+    /// It was written, because what waited later was; but an update may have been replaced before.
+    fn judge_forgotten(&self) -> Judged {
+        if self.event.body.is_update() {
+            return Fate::Untraced(Untraced::Forgotten).into();
+        }
+        Fate::Delivered(How::Forgotten).into()
+    }
+
+    fn judge_waiting(&self, wait: &Wait, notes: &Notes) -> Judged {
+        let since = match self.dispatch {
+            Dispatch::In(round) => round.taken,
+            _ => wait.since,
+        };
+        let mut steps = vec![(At::Steady(since), What::Queued)];
+        if notes.writes.has_forgotten(self.event.id) {
+            return Judged { steps, ..self.judge_forgotten() };
+        }
+        let survivor = self.survivor(notes, &mut steps);
+        let judged = self.judge_survivor(survivor.id, notes);
+        steps.extend(judged.steps);
+        let fate = if survivor.id == self.event.id {
+            judged.fate
+        } else {
+            Fate::Conflated { into: survivor.id, then: Box::new(judged.fate) }
+        };
+        Judged { fate, steps, written: judged.written }
+    }
+
+    /// The event that stands for this one in the end: itself, or what replaced what replaced it.
+    fn survivor(&self, notes: &Notes, steps: &mut Vec<(At, What)>) -> Arc<Event> {
+        let mut survivor = self.event.clone();
+        while let Some(newer) = self.replaced_by(&survivor, notes) {
+            steps.push((At::UnixMs(newer.time_ms), What::Replaced { by: newer.id }));
+            survivor = newer;
+        }
+        survivor
+    }
+
+    /// The last event that had taken this one's place when the write began that carried it off.
+    fn replaced_by(&self, event: &Event, notes: &Notes) -> Option<Arc<Event>> {
+        if !event.body.is_update() {
+            return None;
+        }
+        let newest = match write_of(event.id, notes) {
+            Some(write) => write.newest,
+            None => notes.waits.iter().next_back()?.to,
+        };
+        let names = NameFilter::only([event.body.matched_name().clone()]);
+        let wants = Subscription::new([event.body.target.clone()], names);
+        let mut later = Replay::new(Owed { gap: None, after: event.id }, newest);
+        let mut last = None;
+        // What cannot be read any more is older than the event itself, which could be.
+        while let Ok(Some(piece)) = later.next(&self.hub.sequencer, &wants) {
+            for newer in piece {
+                if subject(&newer.body) == subject(&event.body) {
+                    let is_last_word = newer.body.terminal;
+                    last = Some(newer);
+                    if is_last_word {
+                        return last;
+                    }
+                }
+            }
+        }
+        last
+    }
+
+    fn judge_survivor(&self, id: EventId, notes: &Notes) -> Judged {
+        if let Some(judged) = judge_answered(id, notes) {
+            return judged;
+        }
+        let write = write_of(id, notes);
+        let mut judged = match write.and_then(|write| write.done) {
+            Some(done) => Judged::delivered(How::Queue, done, What::Written),
+            None if self.facts.is_over() => {
+                let missed = if write.is_some() { Missed::InPart } else { Missed::Waiting };
+                Fate::Ended(missed).into()
+            }
+            None if self.facts.state == State::Direct => Fate::Queued(WaitsFor::Pace).into(),
+            None => Fate::Queued(WaitsFor::Client).into(),
+        };
+        if let Some(write) = write {
+            judged.steps.insert(0, (At::Steady(write.begun), What::Taken));
+        }
+        judged
+    }
+}
+
+/// The first rule by which a stream does not get an event, if there is one.
+fn filtering_rule(event: &crate::event::NewEvent, profile: &Profile) -> Option<Rule> {
+    let wants = &profile.subscription;
+    if wants.matches(event) {
+        None
+    } else if event.target.project != profile.project {
+        Some(Rule::Project)
+    } else if !wants.topics().contains(&event.target) {
+        Some(Rule::Topic)
+    } else {
+        Some(Rule::Type)
+    }
+}
+
+/// The write that carried off what waited up to this event.
+fn write_of(id: EventId, notes: &Notes) -> Option<&Write> {
+    notes.writes.iter().find(|write| id <= write.to)
+}
+
+/// A poll takes more than its answer may hold: only the answer counts.
+fn judge_answered(id: EventId, notes: &Notes) -> Option<Judged> {
+    let mark = notes.answered?;
+    Some(if id <= mark.to {
+        Judged::delivered(How::Poll, mark.at, What::Answered)
+    } else {
+        Fate::Ended(Missed::NotAnswered).into()
+    })
+}
+
+impl Judged {
+    fn delivered(how: How, at: Instant, what: What) -> Self {
+        let steps = vec![(At::Steady(at), what)];
+        Self { fate: Fate::Delivered(how), steps, written: Some(at) }
+    }
+}
+
+impl From<Fate> for Judged {
+    fn from(fate: Fate) -> Self {
+        Self { fate, steps: Vec::new(), written: None }
+    }
+}

@@ -5,6 +5,7 @@
 //! streams that have ended ([`trace`](super::trace)), and the notes on streams that lagged or resumed
 //! ([`trail`](super::trail)). Where the memory ends, the answer says so.
 
+mod fate;
 mod judge;
 
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use self::judge::{At, Case, Life};
-use super::gap::{Gap, GapReason};
+pub use self::fate::{Fate, How, Missed, Rule, Untraced, Verdict, WaitsFor};
+
+use self::judge::{Case, Life};
+use super::gap::GapReason;
 use super::sequencer::Found;
 use super::stream::{EndReason, Profile, State};
 use super::{Hub, Shared};
@@ -90,7 +93,7 @@ pub struct Account {
     pub ended_ms: Option<u64>,
     /// What became of the event; `None` if the event is not known.
     pub fate: Option<Fate>,
-    /// How that came about, in the order of time.
+    /// How that came about, in its order: times of two clocks can differ by a millisecond.
     pub steps: Vec<Step>,
     /// How long after its publication the event was handed to the connection, or the one that replaced it.
     pub lag: Option<Lag>,
@@ -142,129 +145,6 @@ pub enum What {
     Answered,
     /// The stream had ended.
     Ended(EndReason),
-}
-
-/// What became of an event for a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// The stream does not want it, or may not see it.
-    Filtered(Rule),
-    /// The connection took it.
-    Delivered(How),
-    /// A newer event about the same took its place while it waited.
-    Conflated {
-        /// That event.
-        into: EventId,
-        /// What became of that one.
-        then: Box<Fate>,
-    },
-    /// It waits.
-    Queued(WaitsFor),
-    /// The client said when it came that it had everything up to this event.
-    HadAlready {
-        /// What it named.
-        after: EventId,
-    },
-    /// The client was told that it could not have it.
-    InGap(Gap),
-    /// The stream joined later and asked for nothing from before.
-    OpenedLater,
-    /// The stream ended first.
-    Ended(Missed),
-    /// It cannot be said.
-    Untraced(Untraced),
-}
-
-/// Why a stream does not get an event. The first that applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// It is for another tenant.
-    Project,
-    /// It is for others.
-    Topic,
-    /// It is of a type that was not asked for.
-    Type,
-}
-
-/// In which way a connection took an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// Straight from the dispatcher.
-    Direct,
-    /// After it had waited for its client.
-    Queue,
-    /// After the client had come back.
-    Replay,
-    /// As the answer to a poll.
-    Poll,
-    /// One of these; the notes are gone.
-    Forgotten,
-}
-
-/// What an event waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaitsFor {
-    /// The dispatcher, which has not come to it or is just at it.
-    Dispatcher,
-    /// The client, which is slower than the events.
-    Client,
-    /// The next moment at which the stream may be sent updates.
-    Pace,
-    /// Its place in what the client missed before it came.
-    Replay,
-}
-
-/// How the end of a stream forestalled an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missed {
-    /// It was published afterwards.
-    PublishedLater,
-    /// The dispatcher had not come to it.
-    NotDispatched,
-    /// It waited.
-    Waiting,
-    /// It was being written: the client may have a part of it, or all.
-    InPart,
-    /// The poll had been answered.
-    NotAnswered,
-}
-
-/// Why something cannot be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Untraced {
-    /// Dispatchers' rounds are not remembered.
-    NoRounds,
-    /// Notes on streams are not made.
-    NoNotes,
-    /// The notes that would tell are gone.
-    Forgotten,
-}
-
-/// The answer in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// The client's connection took it.
-    Delivered,
-    /// The client gets, or got, a newer event in its stead.
-    Conflated,
-    /// It waits.
-    Queued,
-    /// The client said that it had it.
-    HadAlready,
-    /// The client was told that it could not have it.
-    Gap,
-    /// The connection ended first.
-    EndedBefore,
-    /// It cannot be said.
-    NotTraced,
-    /// It is not for this client.
-    Filtered,
-    /// There was no connection for it.
-    NotConnected,
-    /// The event is not kept any more.
-    Forgotten,
-    /// There is no such event.
-    UnknownEvent,
 }
 
 impl Hub {
@@ -348,32 +228,25 @@ impl Shared {
             lag: None,
             was_open: known.is_some_and(|known| facts.was_open(known.event.id)),
         };
-        let (opened, ended) = facts.ends();
-        account.steps.push(opened);
         if let Some((known, dispatch)) = known.zip(dispatch) {
             let judged = Case { event: &known.event, facts: &facts, dispatch, hub: self }.judge();
-            let step = |(at, what): (At, What)| Step { at_ms: at.unix_ms(self), what };
-            account.steps.push(Step { at_ms: known.event.time_ms, what: What::Published });
-            account.steps.extend(judged.steps.into_iter().map(step));
             account.lag = judged.written.map(|written| self.lag(known, written));
+            let way = judged.steps.into_iter();
+            let way = way.map(|(at, what)| Step { at_ms: at.unix_ms(self), what }).collect();
+            account.steps = facts.steps(Some(&known.event), way);
             account.fate = Some(judged.fate);
+        } else {
+            account.steps = facts.steps(None, Vec::new());
         }
-        account.steps.extend(ended);
-        // Stable: what shows the same time stays in this order.
-        account.steps.sort_by_key(|step| step.at_ms);
         account
     }
 
     fn lag(&self, known: &Known, written: Instant) -> Lag {
-        match known.published {
-            Some(published) => {
-                Lag { time: written.saturating_duration_since(published), is_steady: true }
-            }
-            None => {
-                let ms = self.unix_ms_at(written).saturating_sub(known.event.time_ms);
-                Lag { time: Duration::from_millis(ms), is_steady: false }
-            }
+        if let Some(published) = known.published {
+            return Lag { time: written.saturating_duration_since(published), is_steady: true };
         }
+        let ms = self.unix_ms_at(written).saturating_sub(known.event.time_ms);
+        Lag { time: Duration::from_millis(ms), is_steady: false }
     }
 
     /// The wall clock's time at another moment, as the wall clock is set now.
@@ -416,34 +289,6 @@ impl Account {
     }
 }
 
-impl Fate {
-    /// The word for it.
-    pub fn verdict(&self) -> Verdict {
-        match self {
-            Self::Filtered(_) => Verdict::Filtered,
-            Self::Delivered(_) => Verdict::Delivered,
-            Self::Conflated { .. } => Verdict::Conflated,
-            Self::Queued(_) => Verdict::Queued,
-            Self::HadAlready { .. } => Verdict::HadAlready,
-            Self::InGap(_) => Verdict::Gap,
-            Self::OpenedLater => Verdict::NotConnected,
-            Self::Ended(_) => Verdict::EndedBefore,
-            Self::Untraced(_) => Verdict::NotTraced,
-        }
-    }
-}
-
-impl Rule {
-    /// The stable word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Project => "project",
-            Self::Topic => "topic",
-            Self::Type => "type",
-        }
-    }
-}
-
 impl What {
     /// The stable word for it.
     pub fn as_str(self) -> &'static str {
@@ -458,25 +303,6 @@ impl What {
             Self::Replayed => "replayed",
             Self::Answered => "answered",
             Self::Ended(_) => "ended",
-        }
-    }
-}
-
-impl Verdict {
-    /// The stable word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Conflated => "conflated",
-            Self::Queued => "queued",
-            Self::HadAlready => "had_already",
-            Self::Gap => "gap",
-            Self::EndedBefore => "ended_before",
-            Self::NotTraced => "not_traced",
-            Self::Filtered => "filtered",
-            Self::NotConnected => "not_connected",
-            Self::Forgotten => "forgotten",
-            Self::UnknownEvent => "unknown_event",
         }
     }
 }

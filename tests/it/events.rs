@@ -3,6 +3,7 @@
 mod answers;
 mod broadcast;
 mod ends;
+mod explain;
 mod poll;
 mod pressure;
 mod resume;

@@ -122,12 +122,24 @@ impl Facts<'_> {
         self.place.is_some_and(|place| place < id) && self.left.is_none_or(|(left, _)| id <= left)
     }
 
-    /// When it opened and ended.
-    pub fn ends(&self) -> (Step, Option<Step>) {
+    /// The event's way, put in its place between the publishing, the opening and the end. By the
+    /// order and not by the times, which tell nothing within a millisecond.
+    pub fn steps(&self, event: Option<&Arc<Event>>, way: Vec<Step>) -> Vec<Step> {
         let opened = Step { at_ms: self.opened_ms, what: What::Opened };
         let ended = self.left.zip(self.reason);
         let ended = ended.map(|((_, at_ms), reason)| Step { at_ms, what: What::Ended(reason) });
-        (opened, ended)
+        let Some(event) = event else { return [opened].into_iter().chain(ended).collect() };
+        let published = Step { at_ms: event.time_ms, what: What::Published };
+        let mut steps = vec![opened];
+        steps.extend(way);
+        steps.extend(ended);
+        let place = match (self.place, self.left) {
+            (Some(place), _) if event.id <= place => 0,
+            (_, Some((left_after, _))) if event.id > left_after => steps.len(),
+            _ => 1,
+        };
+        steps.insert(place, published);
+        steps
     }
 }
 

@@ -95,7 +95,7 @@ fn document(question: &Question, explanation: &Explanation, app: &App) -> Value 
     });
     let view = |account| {
         let known = explanation.event.as_ref();
-        view(account, words::for_connection(account, known.map_err(|unknown| *unknown), app), app)
+        view(account, &words::for_connection(account, known.map_err(|unknown| *unknown), app), app)
     };
     match &question.client {
         Client::Connection(_) => {
@@ -127,7 +127,7 @@ fn event(known: &Known) -> Value {
 }
 
 /// One connection's part of the answer.
-fn view(account: &Account, because: String, app: &App) -> Value {
+fn view(account: &Account, because: &str, app: &App) -> Value {
     let subscriptions = match account.profile.subscription.names() {
         NameFilter::All => app.event_types.names(),
         NameFilter::Only(names) => names.iter().map(EventName::as_str).collect(),

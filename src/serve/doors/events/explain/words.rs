@@ -191,7 +191,7 @@ fn of_delivery(how: How, account: &Account) -> String {
     });
     let when = when.unwrap_or_else(|| "; when that was is not remembered any more".into());
     match how {
-        How::Direct => format!("It was handed to the client's connection{when}."),
+        How::Direct | How::Forgotten => format!("It was handed to the client's connection{when}."),
         How::Queue => format!(
             "The client was slower than the events, so it waited; it was handed to the connection{when}."
         ),
@@ -203,7 +203,6 @@ fn of_delivery(how: How, account: &Account) -> String {
             format!("The client resumed{after}, and it was replayed{when}.")
         }
         How::Poll => format!("The answer to the poll carried it{when}."),
-        How::Forgotten => format!("It was handed to the client's connection{when}."),
     }
 }
 

@@ -22,6 +22,9 @@ pub mod store;
 // How they leave: connections, HTTP, and one door for each family of clients.
 pub mod serve;
 
+// The other end of the wire: what the program does as a client of such a server.
+pub mod client;
+
 // How it is told what to do: flags, environment and file.
 pub mod settings;
 

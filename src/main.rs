@@ -10,6 +10,7 @@ use std::thread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use tidings::client;
 use tidings::clock::{Clock, SystemClock};
 use tidings::hub::{Hub, Journal, Past};
 use tidings::publish::Publisher;
@@ -26,32 +27,58 @@ fn main() -> ExitCode {
         Err(unread) => return ExitCode::from(unread.tell()),
     };
     logging::start(&reading.settings.log);
-    machine::raise_open_files();
-    for warning in Machine::here().warnings(reading.settings.serve.max_connections) {
-        log::warn!("{warning}");
-    }
-    match reading.command {
-        Command::CheckConfig => print(&reading),
-        Command::Serve => match run(reading.settings, reading.inherited) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(sentence) => {
-                eprintln!("tidings: {sentence}");
-                ExitCode::FAILURE
-            }
-        },
+    let done = match reading.command {
+        Command::CheckConfig => return print(&reading),
+        Command::Serve => run(reading.settings, reading.inherited),
+        Command::Record(options) => record(&options),
+        Command::Replay(options) => replay(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("tidings: {sentence}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 fn print(reading: &Reading) -> ExitCode {
+    prepare_machine(&reading.settings);
     // Whoever reads may have seen enough and hung up.
     let _ = write!(io::stdout(), "{reading}");
     ExitCode::SUCCESS
 }
 
+/// Takes what the machine gives, and warns if that is too little.
+fn prepare_machine(settings: &Settings) {
+    machine::raise_open_files();
+    for warning in Machine::here().warnings(settings.serve.max_connections) {
+        log::warn!("{warning}");
+    }
+}
+
+/// Records until a signal comes, or as long as was said.
+fn record(options: &client::record::Options) -> Result<(), String> {
+    let shutdown = stop_on_signals()?;
+    let recorded = client::record::record(options, &SystemClock, &shutdown);
+    let events = recorded.map_err(|failure| format!("cannot record: {failure}"))?;
+    log::info!("{events} events recorded");
+    Ok(())
+}
+
+/// Replays a recording to its end, or until a signal comes.
+fn replay(options: &client::replay::Options) -> Result<(), String> {
+    let shutdown = stop_on_signals()?;
+    let replayed = client::replay::replay(options, &shutdown);
+    let events = replayed.map_err(|failure| format!("cannot replay: {failure}"))?;
+    log::info!("{events} events replayed");
+    Ok(())
+}
+
 /// Serves until a signal comes, or says why it cannot.
 fn run(settings: Settings, inherited: Option<Inherited>) -> Result<(), String> {
-    let shutdown = Shutdown::new();
-    stop_on_signals(&shutdown).map_err(|e| format!("cannot watch for signals: {e}"))?;
+    prepare_machine(&settings);
+    let shutdown = stop_on_signals()?;
     let inherited = inherited.map(|inherited| inherited.listener);
     let listener = listener::open(inherited, settings.listen, settings.serve.listen_backlog)
         .map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
@@ -118,9 +145,11 @@ fn start(
 }
 
 /// The first SIGTERM or SIGINT stops in order; a second ends the process as if nobody had caught it.
-fn stop_on_signals(shutdown: &Shutdown) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let shutdown = shutdown.clone();
+fn stop_on_signals() -> Result<Shutdown, String> {
+    let cannot = |error| format!("cannot watch for signals: {error}");
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(cannot)?;
+    let told = Shutdown::new();
+    let shutdown = told.clone();
     let wait = move || {
         for signal in signals.forever() {
             if shutdown.is_triggered() {
@@ -130,6 +159,6 @@ fn stop_on_signals(shutdown: &Shutdown) -> io::Result<()> {
             shutdown.trigger();
         }
     };
-    thread::Builder::new().name("signals".into()).spawn(wait)?;
-    Ok(())
+    thread::Builder::new().name("signals".into()).spawn(wait).map_err(cannot)?;
+    Ok(told)
 }

@@ -4,6 +4,7 @@
 //! that each part defines for itself. Every setting is one entry of the table (`settings/table.rs`),
 //! with one name in three forms. Nobody else in the program reads the environment.
 
+mod client_commands;
 mod command_line;
 mod environment;
 mod file;
@@ -28,7 +29,7 @@ pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
 use crate::publish::summarizer;
-use crate::{hub, publish, serve, store};
+use crate::{client, hub, publish, serve, store};
 
 /// What the program was told, and what to do with it.
 #[derive(Debug)]
@@ -51,12 +52,16 @@ impl Reading {
 }
 
 /// What the program is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Serve until told to stop.
     Serve,
     /// Print what is in force and from where.
     CheckConfig,
+    /// Follow a server's stream into a file.
+    Record(client::record::Options),
+    /// Publish what is in such a file.
+    Replay(client::replay::Options),
 }
 
 /// What is in force.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
+use super::client_commands::{self, record_options, replay_options};
 use super::setting::Setting;
 use super::table::{self, GROUPS};
 use super::typed::{Given, Origin, Raw};
@@ -32,15 +33,20 @@ const AFTER: &str = "Every setting is one name in three forms: the flag --max-co
 /// of saying that there is something to print instead of something to do.
 pub(super) fn parse(arguments: &[OsString]) -> Result<CommandLine, clap::Error> {
     let matches = program().try_get_matches_from(arguments)?;
-    let command = match matches.subcommand_name() {
-        Some("check-config") => Command::CheckConfig,
-        _ => Command::Serve,
+    let (command, of_command) = match matches.subcommand() {
+        Some(("check-config", matches)) => (Command::CheckConfig, Some(matches)),
+        Some(("record", matches)) => (Command::Record(record_options(matches)), None),
+        Some(("replay", matches)) => (Command::Replay(replay_options(matches)), None),
+        _ => (Command::Serve, None),
     };
-    let matches = matches.subcommand().map_or(&matches, |(_, matches)| matches);
+    // What stands behind the command wins over what stands before it.
+    let settings = [Some(&matches), of_command].into_iter().flatten();
     Ok(CommandLine {
         command,
         config: matches.get_one("config").cloned(),
-        given: table::all().filter_map(|setting| given(matches, setting)).collect(),
+        given: settings
+            .flat_map(|matches| table::all().filter_map(|s| given(matches, s)))
+            .collect(),
     })
 }
 
@@ -64,11 +70,18 @@ fn program() -> clap::Command {
         .about(ABOUT)
         .after_help(AFTER)
         .disable_help_subcommand(true)
-        .subcommand(check)
+        .subcommand(with_settings(check))
+        .subcommand(client_commands::record())
+        .subcommand(client_commands::replay())
         .arg(config);
+    with_settings(program)
+}
+
+/// Every setting is a flag of the commands that it matters to; not of those that use a server.
+fn with_settings(command: clap::Command) -> clap::Command {
     let defaults = Settings::default();
-    GROUPS.iter().fold(program, |program, (heading, settings)| {
-        program.args(settings.iter().map(|s| argument(s, &defaults).help_heading(*heading)))
+    GROUPS.iter().fold(command, |command, (heading, settings)| {
+        command.args(settings.iter().map(|s| argument(s, &defaults).help_heading(*heading)))
     })
 }
 
@@ -80,7 +93,6 @@ fn argument(setting: &'static Setting, defaults: &Settings) -> Arg {
         .long(setting.flag())
         .value_name(setting.place.value_name())
         .action(if setting.place.is_list() { ArgAction::Append } else { ArgAction::Set })
-        .global(true)
         .next_line_help(true)
         .help(format!("{} [default: {default}]{also}", setting.help))
 }

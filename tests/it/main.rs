@@ -14,6 +14,7 @@ mod handover;
 mod hostile;
 mod limits;
 mod nginx;
+mod record;
 mod rolling;
 mod settings;
 mod slow;

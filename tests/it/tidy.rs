@@ -11,11 +11,12 @@ use toml::de::DeTable;
 
 /// Who may import whom: an event's way goes one way. Everyone may use [`COMMON`].
 const PERMITTED: &[(&str, &[&str])] = &[
-    ("main", &["settings", "serve", "store", "publish", "hub", "event"]),
+    ("main", &["settings", "client", "serve", "store", "publish", "hub", "event"]),
     ("logging", &["settings"]),
     // What a setting may hold is what an event type may be.
-    ("settings", &["serve", "store", "publish", "hub", "event"]),
+    ("settings", &["client", "serve", "store", "publish", "hub", "event"]),
     ("serve", &["store", "publish", "hub", "event"]),
+    ("client", &["event"]),
     ("publish", &["hub", "event"]),
     ("store", &["hub", "event"]),
     ("hub", &["event"]),

@@ -64,7 +64,7 @@ pub(super) struct Cut {
 pub(super) const MAX_UNSURE: usize = 4_096;
 
 /// How many events one transaction lets go of, so that what waits to be written waits shortly.
-const TRIM_EVENTS: usize = 1_000;
+const TRIM_EVENTS: usize = 1_500;
 
 impl Batch {
     pub fn is_empty(&self) -> bool {

@@ -20,18 +20,15 @@ use crate::clock::Clock;
 use crate::event::{Event, EventId, EventName, Keeping};
 use crate::hub::GapReason;
 
-/// The most events of one batch.
-const BATCH_EVENTS: usize = 4_096;
+/// The most events of one batch: whoever comes meanwhile waits for it. So many are written at once, even
+/// if nobody waits for them. Fewer than one piece of trimming takes away, so that trimming keeps up.
+const BATCH_EVENTS: usize = 1_000;
 /// The most bytes of one batch, by the events' weight; one event more may pass it.
 const BATCH_BYTES: usize = 8 << 20;
-/// So many events are written at once, even if nobody waits for them.
-const MANY_EVENTS: usize = 1_024;
 /// How long after a failure the disk is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How often the log is looked through for what is too old.
+/// How often the log is looked through for what is too old, and the clock looked at.
 const TRIM_PAUSE: Duration = Duration::from_secs(1);
-/// How often an idle writer looks at the clock.
-const IDLE_PAUSE: Duration = Duration::from_secs(15);
 /// How far ahead of the clock ids are reserved, in milliseconds.
 const RESERVED_MS: u64 = 90_000;
 
@@ -124,7 +121,7 @@ impl Desk {
         let (was_empty, len) = (pending.events.is_empty(), pending.events.len() + 1);
         pending.events.push_back(event.clone());
         self.count(1, event.weight());
-        if was_empty || len == MANY_EVENTS {
+        if was_empty || len == BATCH_EVENTS {
             self.wake.notify_one();
         }
     }
@@ -237,10 +234,12 @@ impl Desk {
     }
 
     fn run(&self, mut log: EventLog) -> EventLog {
-        let mut next_trim = Instant::now() + TRIM_PAUSE;
-        while let Some(batch) = self.next_batch() {
+        let mut next_trim = Instant::now();
+        let mut has_more_to_trim = false;
+        while let Some(batch) = self.next_batch(has_more_to_trim) {
             self.write(&mut log, batch);
-            if Instant::now() >= next_trim && !self.trim(&mut log) {
+            if has_more_to_trim || Instant::now() >= next_trim {
+                has_more_to_trim = self.trim(&mut log);
                 next_trim = Instant::now() + TRIM_PAUSE;
             }
         }
@@ -249,14 +248,14 @@ impl Desk {
         log
     }
 
-    /// Waits until there is something to do; none when it is time to end.
-    fn next_batch(&self) -> Option<Batch> {
+    /// Waits until there is something to do, unless there is already; none when it is time to end.
+    fn next_batch(&self, is_busy: bool) -> Option<Batch> {
         let mut pending = self.pending.lock();
         if pending.trouble.is_some() {
             // Nothing wakes it early but the stop: it would only fail again.
             let until = Instant::now() + RETRY_PAUSE;
             while !pending.is_stopping && !self.wake.wait_until(&mut pending, until).timed_out() {}
-        } else {
+        } else if !is_busy {
             self.wait_for_work(&mut pending);
         }
         let is_idle = pending.events.is_empty() && pending.unsure.is_empty();
@@ -268,10 +267,10 @@ impl Desk {
 
     fn wait_for_work(&self, pending: &mut MutexGuard<'_, Pending>) {
         let is_hurried = |pending: &Pending| {
-            pending.is_urgent || pending.is_stopping || pending.events.len() >= MANY_EVENTS
+            pending.is_urgent || pending.is_stopping || pending.events.len() >= BATCH_EVENTS
         };
         if pending.events.is_empty() && !is_hurried(pending) {
-            self.wake.wait_for(pending, IDLE_PAUSE);
+            self.wake.wait_for(pending, TRIM_PAUSE);
         }
         let until = Instant::now() + self.limits.flush;
         while !pending.events.is_empty() && !is_hurried(pending) {

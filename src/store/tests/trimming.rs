@@ -1,0 +1,26 @@
+//! The writer lets go of what is too much without being asked, and keeps up.
+
+use super::*;
+
+#[test]
+fn a_log_far_beyond_its_bound_shrinks_at_once() {
+    let place = Place::new();
+    let (store, _) = place.open();
+    keep_many(&store, (0..10_000).map(|n| id(n, 0)));
+    let all = store.figures();
+    drop(store);
+    let bound = all.bytes / 100;
+    let limits = Limits { log_bytes: bound as usize, ..Limits::default() };
+    let (store, _) = place.open_with(&limits, RECENT);
+    // Nothing comes in; the writer would sleep.
+    keep(&store, &event(id(20_000, 0), "events", "e"));
+    let patience = std::time::Instant::now() + Duration::from_secs(10);
+    while store.figures().bytes > bound {
+        assert!(std::time::Instant::now() < patience, "{:?}", store.figures());
+        std::thread::yield_now();
+    }
+    let figures = store.figures();
+    let kept = store.read(id(0, 0), id(30_000, 0), &wants(&["events"], &[]), 100_000).unwrap();
+    assert_eq!((kept.len() as u64, store.begins_after().1), (figures.events, GapReason::Overflow));
+    assert!(kept[0].id > figures.begins_after);
+}

@@ -3,30 +3,39 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::row;
 use crate::event::subscription::{NameFilter, Subscription};
-use crate::event::topic::Topic;
 use crate::event::{Event, EventId, EventName};
 
-/// How many connections are kept for the next reader.
-const KEPT: usize = 4;
+/// How many read at the same time; the others wait for one of them. Each has pages in memory, and when
+/// a server comes back, thousands of clients do.
+const READERS: usize = 4;
 
 /// Connections that only read. Each serves one reader at a time.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
+    returned: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    /// How many are in use.
+    lent: usize,
 }
 
 impl Readers {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::default() }
+        Self { path, idle: Mutex::default(), returned: Condvar::new() }
     }
 
-    /// The kept events after one id up to another that match, the oldest first; at most `limit`.
+    /// The kept events after one id up to another that match, the oldest first; at most `limit`. It
+    /// costs what it returns, and a look at the index for each topic and type.
     pub fn read(
         &self,
         after: EventId,
@@ -34,79 +43,104 @@ impl Readers {
         subscription: &Subscription,
         limit: usize,
     ) -> rusqlite::Result<Vec<Arc<Event>>> {
-        let connection = self.connection()?;
-        let span = Span { after, up_to, limit };
-        let mut events = Vec::new();
-        for topic in subscription.topics() {
-            events.extend(span.read(&connection, topic, subscription.names())?);
-        }
-        // Each topic gave its oldest; so these are the oldest of all.
-        events.sort_by_key(|event| event.id);
-        events.truncate(limit);
-        self.put_back(connection);
-        Ok(events)
+        let (connection, outcome) = match self.lend() {
+            Ok(mut connection) => {
+                let span = Span { after, up_to, limit, ids: Vec::new() };
+                let outcome = span.read(&mut connection, subscription);
+                (Some(connection), outcome)
+            }
+            Err(error) => (None, Err(error)),
+        };
+        let mut idle = self.idle.lock();
+        idle.lent -= 1;
+        // One that has failed is not used again.
+        idle.connections.extend(connection.filter(|_| outcome.is_ok()));
+        self.returned.notify_one();
+        outcome
     }
 
-    fn connection(&self) -> rusqlite::Result<Connection> {
-        if let Some(connection) = self.idle.lock().pop() {
+    fn lend(&self) -> rusqlite::Result<Connection> {
+        let mut idle = self.idle.lock();
+        while idle.lent >= READERS {
+            self.returned.wait(&mut idle);
+        }
+        idle.lent += 1;
+        if let Some(connection) = idle.connections.pop() {
             return Ok(connection);
         }
+        drop(idle);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(&self.path, flags)
     }
-
-    fn put_back(&self, connection: Connection) {
-        let mut idle = self.idle.lock();
-        if idle.len() < KEPT {
-            idle.push(connection);
-        }
-    }
 }
 
-/// A stretch of the order.
-#[derive(Debug, Clone, Copy)]
+/// A stretch of the order, and what was found in it so far.
+#[derive(Debug)]
 struct Span {
     after: EventId,
+    /// What is later is not wanted; it comes nearer when there are enough before it.
     up_to: EventId,
     limit: usize,
+    ids: Vec<EventId>,
 }
 
 impl Span {
+    /// First the ids, from the index alone, then the events that they belong to, in one view of the
+    /// database.
     fn read(
-        &self,
-        connection: &Connection,
-        topic: &Topic,
-        names: &NameFilter,
+        mut self,
+        connection: &mut Connection,
+        subscription: &Subscription,
     ) -> rusqlite::Result<Vec<Arc<Event>>> {
-        let columns = row::COLUMNS;
-        // An empty list means every type.
-        let mut query = connection.prepare_cached(&format!(
-            "SELECT {columns} FROM event
-             WHERE topic = ?1 AND (ms, n) > (?2, ?3) AND (ms, n) <= (?4, ?5)
-               AND (?6 IS NULL OR matched IN (SELECT value FROM json_each(?6)))
-             ORDER BY ms, n LIMIT ?7"
-        ))?;
-        let listed = match names {
-            NameFilter::All => None,
-            NameFilter::Only(names) => {
-                let names: Vec<&str> = names.iter().map(EventName::as_str).collect();
-                // Names need no escaping, whatever they are.
-                Some(format!("[\"{}\"]", names.join("\",\"")))
+        let view = connection.transaction()?;
+        for topic in subscription.topics() {
+            let topic = topic.to_string();
+            match subscription.names() {
+                NameFilter::Only(names) => {
+                    for name in names.iter().map(EventName::as_str) {
+                        self.look(&view, &topic, name)?;
+                    }
+                }
+                NameFilter::All => {
+                    let mut next = next_name(&view, &topic, "")?;
+                    while let Some(name) = next {
+                        self.look(&view, &topic, &name)?;
+                        next = next_name(&view, &topic, &name)?;
+                    }
+                }
             }
-        };
-        let (after, up_to) = (self.after, self.up_to);
-        let rows = query.query_map(
-            params![
-                topic.to_string(),
-                after.ms as i64,
-                after.n,
-                up_to.ms as i64,
-                up_to.n,
-                listed,
-                self.limit as i64
-            ],
-            row::event,
-        )?;
-        rows.collect()
+        }
+        let columns = row::COLUMNS;
+        let by_id = format!("SELECT {columns} FROM event WHERE ms = ?1 AND n = ?2");
+        let mut by_id = view.prepare_cached(&by_id)?;
+        let ids = self.ids.iter();
+        ids.map(|id| by_id.query_row(params![id.ms as i64, id.n], row::event)).collect()
     }
+
+    /// Adds what there is of one topic and type.
+    fn look(&mut self, view: &Connection, topic: &str, name: &str) -> rusqlite::Result<()> {
+        let mut query = view.prepare_cached(
+            "SELECT ms, n FROM event WHERE topic = ?1 AND matched = ?2
+               AND (ms, n) > (?3, ?4) AND (ms, n) <= (?5, ?6)
+             ORDER BY ms, n LIMIT ?7",
+        )?;
+        let (after, up_to, limit) = (self.after, self.up_to, self.limit as i64);
+        let span = params![topic, name, after.ms as i64, after.n, up_to.ms as i64, up_to.n, limit];
+        for id in query.query_map(span, |row| row::id(row, 0))? {
+            self.ids.push(id?);
+        }
+        self.ids.sort_unstable();
+        self.ids.truncate(self.limit);
+        if let Some(last) = self.ids.last().filter(|_| self.ids.len() == self.limit) {
+            self.up_to = *last;
+        }
+        Ok(())
+    }
+}
+
+/// The first type after `name` of which there is something for a topic.
+fn next_name(view: &Connection, topic: &str, name: &str) -> rusqlite::Result<Option<String>> {
+    let mut query =
+        view.prepare_cached("SELECT min(matched) FROM event WHERE topic = ?1 AND matched > ?2")?;
+    query.query_row([topic, name], |row| row.get(0))
 }

@@ -21,7 +21,7 @@ const STEPS: &[&str] = &["
         request_digest BLOB,
         PRIMARY KEY (ms, n)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX event_by_topic ON event (topic, ms, n);
+    CREATE INDEX event_by_topic ON event (topic, matched, ms, n);
 
     -- One row: where the log stands.
     CREATE TABLE state (

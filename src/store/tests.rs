@@ -1,6 +1,7 @@
 //! The store as the hub uses it: through crashes, full disks and clocks that step back.
 
 mod publisher;
+mod reading;
 mod trimming;
 
 use std::fs::{self, OpenOptions};

@@ -154,11 +154,11 @@ impl Store {
         let directory = Directory::open(path, limits.lock_wait)?;
         let mut log = open_log(&directory, clock.unix_ms())?;
         let unusable = |source| OpenError::Database { path: directory.database(), source };
-        let past = log.past(recent, clock.unix_ms()).map_err(unusable)?;
-        let reserved_ms = writer::reservation(clock.unix_ms(), past.last.ms);
+        let last = log.last().map_err(unusable)?;
+        let reserved_ms = writer::reservation(clock.unix_ms(), last.ms);
         log.begin(reserved_ms).map_err(unusable)?;
         // What the crash of the process before has made unsure is known only now.
-        let past = Past { last: past.last, ..log.past(recent, clock.unix_ms()).map_err(unusable)? };
+        let past = log.past(last, recent, clock.unix_ms()).map_err(unusable)?;
         let begins_after = log.begins_after().map_err(unusable)?;
         let desk = Arc::new(Desk::new(limits, clock, reserved_ms, begins_after, log.size()));
         let writer = writer::start(desk.clone(), log)
@@ -241,6 +241,8 @@ fn open_log(directory: &Directory, unix_ms: u64) -> Result<EventLog, OpenError> 
     let now = EventId { ms: unix_ms, n: 0 };
     match try_open(&path, now) {
         Err(OpenError::Database { source, .. }) if is_broken(&source) => {
+            // Which ids it had given is as lost as the rest; but none was reserved longer ahead.
+            let last_ms = unix_ms.max(directory.last_written_ms()) + writer::RESERVED_MS;
             let aside = directory
                 .set_aside(unix_ms)
                 .map_err(|source| OpenError::Directory { path: path.clone(), source })?;
@@ -249,7 +251,7 @@ fn open_log(directory: &Directory, unix_ms: u64) -> Result<EventLog, OpenError> 
                 path.display(),
                 aside.display()
             );
-            try_open(&path, now)
+            try_open(&path, EventId { ms: last_ms, n: u32::MAX })
         }
         outcome => outcome,
     }
@@ -276,7 +278,9 @@ fn try_open(path: &Path, now: EventId) -> Result<EventLog, OpenError> {
 
 /// Whether the file itself is damaged, as opposed to a disk that is full or a right that is missing.
 fn is_broken(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    let by_code = matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase));
-    by_code || matches!(error, rusqlite::Error::FromSqlConversionFailure(..))
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, Unknown};
+    // Unknown is how a missing table or column is reported.
+    let by_code = error.sqlite_error_code();
+    matches!(by_code, Some(DatabaseCorrupt | NotADatabase | Unknown))
+        || matches!(error, rusqlite::Error::FromSqlConversionFailure(..))
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::OpenError;
 
@@ -45,19 +45,35 @@ impl Directory {
         self.path.join("tidings.db")
     }
 
+    /// When the database was last written, by the clock of that time, in milliseconds since 1970.
+    pub fn last_written_ms(&self) -> u64 {
+        let written = |path: &Path| {
+            let since_epoch = fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH);
+            u64::try_from(since_epoch.ok()?.as_millis()).ok()
+        };
+        let database = self.database();
+        written(&with(&database, "-wal")).max(written(&database)).unwrap_or(0)
+    }
+
     /// Puts a broken database out of the way, for people to look at; returns where it is now.
     pub fn set_aside(&self, unix_ms: u64) -> io::Result<PathBuf> {
         let broken = self.path.join(format!("tidings.db.broken-{unix_ms}"));
         fs::rename(self.database(), &broken)?;
         for suffix in ["-wal", "-shm"] {
-            let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-            match fs::rename(with(&self.database()), with(&broken)) {
+            match fs::rename(with(&self.database(), suffix), with(&broken, suffix)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
         Ok(broken)
     }
+}
+
+/// A file's path with more at its end, whatever characters it has.
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 #[cfg(test)]

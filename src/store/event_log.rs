@@ -103,6 +103,11 @@ impl EventLog {
         self.connection.query_row("SELECT is_clean FROM state", [], |row| row.get(0))
     }
 
+    /// Every id that was given is at most this one; before [`Self::begin`], by the process before.
+    pub fn last(&self) -> rusqlite::Result<EventId> {
+        self.connection.query_row("SELECT last_ms, last_n FROM state", [], |row| row::id(row, 0))
+    }
+
     /// Looks for damage, in a file that may have been left in the middle of something.
     pub fn is_whole(&self) -> rusqlite::Result<bool> {
         let verdict: String =
@@ -137,24 +142,18 @@ impl EventLog {
         transaction.commit()
     }
 
-    /// What a hub that goes on from here is told. Before [`Self::begin`] the last id is that of the
-    /// process before.
-    pub fn past(&self, recent: Recent, unix_ms: u64) -> rusqlite::Result<Past> {
+    /// What a hub that goes on after `last` is told.
+    pub fn past(&self, last: EventId, recent: Recent, unix_ms: u64) -> rusqlite::Result<Past> {
         let mut past = self.connection.query_row(
-            "SELECT last_ms, last_n, begins_ms, begins_n, begins_because, unknown_ms, unknown_n,
-             unknown_because FROM state",
+            "SELECT begins_ms, begins_n, begins_because, unknown_ms, unknown_n, unknown_because
+             FROM state",
             [],
             |row| {
-                let begins = (row::id(row, 2)?, reason(row.get(4)?));
-                let unknown = (row::id(row, 5)?, reason(row.get(7)?));
+                let begins = (row::id(row, 0)?, reason(row.get(2)?));
+                let unknown = (row::id(row, 3)?, reason(row.get(5)?));
                 let (unknown_up_to, unknown_because) =
                     if unknown.0 > begins.0 { unknown } else { begins };
-                Ok(Past {
-                    last: row::id(row, 0)?,
-                    unknown_up_to,
-                    unknown_because,
-                    ..Past::default()
-                })
+                Ok(Past { last, unknown_up_to, unknown_because, ..Past::default() })
             },
         )?;
         past.gone = self.gone()?;
@@ -230,9 +229,10 @@ impl EventLog {
         {
             let mut statement = transaction.prepare_cached(row::INSERT)?;
             for event in &batch.events {
-                row::insert(&mut statement, event)?;
-                size.events += 1;
-                size.bytes += row::weight(event.body.data.as_str().len());
+                if row::insert(&mut statement, event)? {
+                    size.events += 1;
+                    size.bytes += row::weight(event.body.data.as_str().len());
+                }
             }
         }
         for name in &batch.unsure {

@@ -17,11 +17,11 @@ pub(super) const INSERT: &str = "INSERT OR IGNORE INTO event
     (ms, n, topic, name, matched, key, terminal, time_ms, data, request_key, request_digest)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-/// Writes an event with [`INSERT`].
-pub(super) fn insert(statement: &mut CachedStatement<'_>, event: &Event) -> rusqlite::Result<()> {
+/// Writes an event with [`INSERT`]; whether it was not there yet.
+pub(super) fn insert(statement: &mut CachedStatement<'_>, event: &Event) -> rusqlite::Result<bool> {
     let body = &event.body;
     let request = body.request.as_deref();
-    statement.execute(params![
+    let written = statement.execute(params![
         event.id.ms as i64,
         event.id.n,
         body.target.to_string(),
@@ -34,7 +34,7 @@ pub(super) fn insert(statement: &mut CachedStatement<'_>, event: &Event) -> rusq
         request.map(|request| request.key.as_str()),
         request.map(|request| request.digest.as_slice()),
     ])?;
-    Ok(())
+    Ok(written == 1)
 }
 
 /// What an event counts for in the log's size, in bytes: its data, and about what else a row and its index

@@ -1,5 +1,8 @@
 //! The store as the hub uses it: through crashes, full disks and clocks that step back.
 
+mod broken;
+mod disk;
+mod lives;
 mod publisher;
 mod reading;
 mod trimming;
@@ -246,37 +249,6 @@ fn a_torn_last_record_costs_that_record_only() {
     wal.set_len(wal.metadata().unwrap().len() - 7).unwrap();
     let (_store, past) = copy.open();
     assert_eq!(ids(&past.recent), (0..4).map(|n| id(1, n)).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_broken_file_is_put_aside() {
-    let place = Place::new();
-    drop(place.open());
-    fs::write(
-        place.file("tidings.db"),
-        "this is no database, and long enough to be sure of it".repeat(99),
-    )
-    .unwrap();
-    let _ = fs::remove_file(place.file("tidings.db-wal"));
-    let (store, past) = place.open();
-    assert_eq!((past.recent.len(), past.unknown_up_to), (0, id(0, 0)));
-    keep(&store, &event(id(1, 0), "events", "a"));
-    assert!(place.file(&format!("tidings.db.broken-{NOW}")).exists());
-}
-
-#[test]
-fn damaged_pages_are_found_after_a_crash() {
-    let place = Place::new();
-    let (store, _) = place.open();
-    keep_many(&store, (0..500).map(|n| id(1, n)));
-    drop(store);
-    let mut bytes = fs::read(place.file("tidings.db")).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 8_192].fill(0x5a);
-    fs::write(place.file("tidings.db"), bytes).unwrap();
-    let (store, past) = place.open();
-    assert_eq!(past.recent.len(), 0);
-    keep(&store, &event(id(2, 0), "events", "a"));
 }
 
 #[test]

@@ -29,8 +29,10 @@ const BATCH_BYTES: usize = 8 << 20;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How often the log is looked through for what is too old, and the clock looked at.
 const TRIM_PAUSE: Duration = Duration::from_secs(1);
+/// How long a disk that neither takes nor refuses it may hold up the first event of a type.
+const NOTE_WAIT: Duration = Duration::from_secs(5);
 /// How far ahead of the clock ids are reserved, in milliseconds.
-const RESERVED_MS: u64 = 90_000;
+pub(super) const RESERVED_MS: u64 = 90_000;
 
 /// Where work for the writer is put.
 #[derive(Debug)]
@@ -57,6 +59,10 @@ pub(super) struct Desk {
 struct Pending {
     events: VecDeque<Arc<Event>>,
     unsure: Vec<EventName>,
+    /// The newest event that was put here.
+    newest: EventId,
+    /// What was put here up to this one is on disk or was given up.
+    settled: EventId,
     /// Somebody waits.
     is_urgent: bool,
     is_stopping: bool,
@@ -117,6 +123,7 @@ impl Desk {
         if self.is_failing.load(Ordering::Acquire) {
             while self.is_full() && self.give_up_oldest(&mut pending) {}
         }
+        pending.newest = event.id;
         pending.is_urgent |= event.body.keeping == Keeping::Awaited;
         let (was_empty, len) = (pending.events.is_empty(), pending.events.len() + 1);
         pending.events.push_back(event.clone());
@@ -131,14 +138,20 @@ impl Desk {
         self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    fn discount(&self, event: &Event) {
-        self.pending_events.fetch_sub(1, Ordering::Relaxed);
-        self.pending_bytes.fetch_sub(event.weight(), Ordering::Relaxed);
+    fn discount(&self, events: usize, bytes: usize) {
+        self.pending_events.fetch_sub(events, Ordering::Relaxed);
+        self.pending_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn give_up_oldest(&self, pending: &mut Pending) -> bool {
         let Some(event) = pending.events.pop_front() else { return false };
-        self.discount(&event);
+        self.discount(1, event.weight());
+        pending.settled = pending.settled.max(event.id);
+        // Whoever comes back after a crash is to be told that some are missing.
+        let name = event.body.matched_name();
+        if !self.is_noted(name) && !pending.unsure.contains(name) {
+            pending.unsure.push(name.clone());
+        }
         self.counters.given_up.fetch_add(1, Ordering::Relaxed);
         true
     }
@@ -161,6 +174,9 @@ impl Desk {
             if pending.has_ended {
                 return Err("the server is stopping".into());
             }
+            if event.id <= pending.settled || event.id > pending.newest {
+                return Err("it is not kept: the disk did not take it in time".into());
+            }
             if self.wait_until(&mut pending, deadline) {
                 return Err(format!("it was not on disk after {} ms", at_most.as_millis()));
             }
@@ -177,7 +193,7 @@ impl Desk {
     }
 
     /// Has it noted on disk that events of this type are published without waiting; waits for that the
-    /// first time. If the disk does not take it now, it will later.
+    /// first time, but not for ever. If the disk does not take it now, it will later.
     pub fn note_unsure(&self, name: &EventName) {
         if self.is_noted(name) {
             return;
@@ -188,8 +204,11 @@ impl Desk {
         }
         pending.is_urgent = true;
         self.wake.notify_one();
+        let deadline = Some(Instant::now() + NOTE_WAIT);
         while !self.is_noted(name) && pending.trouble.is_none() && !pending.has_ended {
-            self.settled.wait(&mut pending);
+            if self.wait_until(&mut pending, deadline) {
+                return;
+            }
         }
     }
 
@@ -285,10 +304,10 @@ impl Desk {
         let mut bytes = 0;
         while batch.events.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
             let Some(event) = pending.events.pop_front() else { break };
-            self.discount(&event);
             bytes += event.weight();
             batch.events.push(event);
         }
+        self.discount(batch.events.len(), bytes);
         pending.is_urgent &= !pending.events.is_empty();
         batch.unsure = std::mem::take(&mut pending.unsure);
         let now_ms = self.clock.unix_ms();
@@ -304,7 +323,9 @@ impl Desk {
             return;
         }
         let is_awaited = batch.events.iter().any(|event| event.body.keeping == Keeping::Awaited);
-        let sync = (is_awaited || !batch.unsure.is_empty()) && self.limits.sync == Sync::Full;
+        // Ids that were given must not be given again after a loss of power either.
+        let must_last = is_awaited || !batch.unsure.is_empty() || batch.reserve_ms.is_some();
+        let sync = must_last && self.limits.sync == Sync::Full;
         let started = Instant::now();
         match log.write(&batch, sync) {
             Ok(()) => {
@@ -325,6 +346,9 @@ impl Desk {
             event.note_stored();
         }
         let mut pending = self.pending.lock();
+        if let Some(last) = batch.events.last() {
+            pending.settled = pending.settled.max(last.id);
+        }
         if pending.trouble.take().is_some() {
             log::info!("the disk takes events again");
         }

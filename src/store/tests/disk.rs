@@ -1,0 +1,79 @@
+//! A disk that is full for a while, under a store whose writer goes on.
+
+use super::*;
+
+/// A desk whose database cannot grow, and what was put on it until the disk refused one.
+fn full_desk(place: &Place, limits: &Limits) -> (Arc<Desk>, JoinHandle<EventLog>, u32) {
+    let mut log = EventLog::open(&place.file("tidings.db"), id(0, 0)).unwrap();
+    log.begin(NOW + 90_000).unwrap();
+    log.limit_pages(40);
+    let begins_after = log.begins_after().unwrap();
+    let clock = place.clock.clone();
+    let desk = Arc::new(Desk::new(limits, clock, NOW + 90_000, begins_after, log.size()));
+    let writer = writer::start(desk.clone(), log).unwrap();
+    let refused = (0..1_000).find(|n| {
+        let event = large(*n);
+        desk.append(&event);
+        desk.await_stored(&event, FOR_EVER).is_err()
+    });
+    (desk, writer, refused.unwrap())
+}
+
+fn large(n: u32) -> Arc<Event> {
+    let data = EventData::encode(&"x".repeat(10_000), 0).unwrap();
+    let body = NewEvent::new(topic("events"), "e".parse().unwrap(), data);
+    Arc::new(Event::new(id(1, n), NOW, NewEvent { keeping: Keeping::Awaited, ..body }))
+}
+
+/// Makes room on the disk behind the writer's back, as an operator does.
+fn make_room(place: &Place) {
+    let other = rusqlite::Connection::open(place.file("tidings.db")).unwrap();
+    other.execute("DELETE FROM event", []).unwrap();
+}
+
+#[test]
+fn a_disk_that_has_room_again_takes_what_waits() {
+    let place = Place::new();
+    let (desk, writer, refused) = full_desk(&place, &Limits::default());
+    let next = large(refused + 1);
+    desk.append(&next);
+    assert!(desk.await_stored(&next, FOR_EVER).is_err(), "nobody waits for a disk that fails");
+    desk.note_unsure(&"progress".parse().unwrap());
+    make_room(&place);
+    while desk.trouble().is_some() {
+        std::thread::yield_now();
+    }
+    desk.await_stored(&next, FOR_EVER).unwrap();
+    let figures = desk.figures();
+    assert_eq!((figures.pending_events, figures.given_up), (0, 0));
+    assert!(figures.failures > 0 && desk.latest_ms() < u64::MAX);
+    desk.stop();
+    drop(writer.join().unwrap());
+    let (_store, past) = place.open();
+    assert_eq!(ids(&past.recent), [id(1, refused), id(1, refused + 1)]);
+    assert_eq!(past.lost.len(), 1, "the note was made, too");
+}
+
+#[test]
+fn what_was_given_up_is_known_to_be_missing() {
+    let place = Place::new();
+    let limits = Limits { pending_events: 3, ..Limits::default() };
+    let (desk, writer, refused) = full_desk(&place, &limits);
+    let events: Vec<_> = (1..=5).map(|n| large(refused + n)).collect();
+    for event in &events {
+        desk.append(event);
+    }
+    make_room(&place);
+    while desk.trouble().is_some() {
+        std::thread::yield_now();
+    }
+    let stored: Vec<_> = events.iter().map(|event| event.is_stored()).collect();
+    assert_eq!(stored, [false, false, true, true, true], "the oldest go first");
+    // Nobody waits for ever for what will never be there.
+    assert!(desk.await_stored(&events[0], FOR_EVER).is_err());
+    assert!(desk.await_stored(&large(refused + 9), FOR_EVER).is_err());
+    desk.stop();
+    drop(writer.join().unwrap());
+    let (_store, past) = place.open();
+    assert_eq!(past.lost, [("e".parse().unwrap(), past.last)]);
+}

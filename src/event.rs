@@ -20,6 +20,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -34,6 +35,8 @@ pub struct Event {
     pub id: EventId,
     /// When it was published: milliseconds since 1970-01-01 UTC.
     pub time_ms: u64,
+    /// When this process took it from its publisher, on the steady clock; `None` if an earlier one did.
+    pub taken: Option<Instant>,
     /// What the publisher said.
     pub body: NewEvent,
     /// Whether it is on disk. Set by the journal.
@@ -46,7 +49,14 @@ impl Event {
     /// Gives `body` its place in the order.
     pub fn new(id: EventId, time_ms: u64, body: NewEvent) -> Self {
         let stored = AtomicBool::new(false);
-        Self { id, time_ms, body, stored, frames: std::array::from_fn(|_| OnceLock::new()) }
+        let frames = std::array::from_fn(|_| OnceLock::new());
+        Self { id, time_ms, taken: None, body, stored, frames }
+    }
+
+    /// The same event, taken from its publisher at `now`.
+    #[must_use]
+    pub fn taken_at(self, now: Instant) -> Self {
+        Self { taken: Some(now), ..self }
     }
 
     /// Notes that the event is on disk.

@@ -54,7 +54,7 @@ pub use self::journal::{Gone, Journal, Past, Remains};
 pub use self::limits::{Limits, MAX_SHARDS};
 pub use self::outbox::Sink;
 pub use self::replay::Replay;
-pub use self::snapshot::{Counts, HistorySnapshot, Rates, Snapshot};
+pub use self::snapshot::{Census, Counts, HistorySnapshot, Rates, Served, Snapshot};
 pub use self::stream::{EndReason, Profile, Resume, State, Stream};
 
 pub use self::writer::Writer;
@@ -180,10 +180,10 @@ impl Hub {
 
     /// Takes an event. Returns without waiting for any stream.
     pub fn publish(&self, event: NewEvent) -> Result<Receipt, Refused> {
+        let begun = self.0.clock.now();
         let receipt = self.0.sequencer.publish(event);
-        let counter =
-            if receipt.is_ok() { &self.0.totals.published } else { &self.0.totals.refused };
-        counter.fetch_add(1, Ordering::Relaxed);
+        let took = self.0.clock.now().saturating_duration_since(begun);
+        self.0.totals.note_publish(&receipt, took);
         receipt
     }
 
@@ -228,17 +228,28 @@ impl Hub {
 
     /// The numbers of this moment.
     pub fn snapshot(&self) -> Snapshot {
+        let (waiting_events, dropped_events) = self.0.sequencer.waiting_and_dropped_events();
+        let now = self.0.clock.now();
+        let age = |since| now.saturating_duration_since(since);
         Snapshot {
             streams: self.stream_count(),
-            waiting_events: self.0.sequencer.waiting_events(),
+            waiting_events,
+            dropped_events,
+            dead_threads: self.0.dead_threads(),
             counts: self.0.totals.snapshot(),
             history: self.0.sequencer.with_history(|history| HistorySnapshot {
                 events: history.len(),
                 bytes: history.bytes(),
                 oldest: history.oldest(),
+                oldest_age: history.oldest_since().map(age),
                 newest: history.last(),
             }),
         }
+    }
+
+    /// The open streams, counted. Looks at each; takes no lock that outlasts a look.
+    pub fn census(&self) -> Census {
+        Census::of(&self.streams_after(None))
     }
 
     /// Lets no stream join any more and ends all there are. What was published before is delivered
@@ -336,6 +347,13 @@ impl Shared {
 
     fn stream_numbered(&self, number: u64) -> Option<Arc<Stream>> {
         self.streams.lock().by_number.get(&number).cloned()
+    }
+
+    fn dead_threads(&self) -> usize {
+        if self.is_stopped() {
+            return 0;
+        }
+        self.threads.lock().iter().filter(|thread| thread.is_finished()).count()
     }
 
     fn is_stopped(&self) -> bool {

@@ -28,6 +28,9 @@ pub mod client;
 // How it is told what to do: flags, environment and file.
 pub mod settings;
 
+// What occurs too often to be written down one by one.
+pub mod histogram;
+
 // How it is told to stop.
 pub mod shutdown;
 

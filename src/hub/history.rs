@@ -109,6 +109,11 @@ impl History {
         self.events.front().map(|kept| kept.event.id)
     }
 
+    /// When that was published, on the steady clock.
+    pub fn oldest_since(&self) -> Option<Instant> {
+        self.events.front().map(|kept| kept.since)
+    }
+
     pub fn len(&self) -> usize {
         self.events.len()
     }

@@ -1,7 +1,7 @@
 //! What waits for a dispatcher, and what wakes it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -35,6 +35,9 @@ pub(super) struct Inbox {
     /// The next leave wakes the dispatcher.
     awaits_leaves: AtomicBool,
     pub waiting: AtomicUsize,
+    /// Events that came after the dispatcher had ended, though it was not told to: their streams
+    /// are open and never get them.
+    pub dropped: AtomicU64,
     waiting_bytes: AtomicUsize,
     max_events: usize,
     max_bytes: usize,
@@ -49,6 +52,7 @@ impl Inbox {
             bell: Bell::default(),
             awaits_leaves: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
+            dropped: AtomicU64::new(0),
             waiting_bytes: AtomicUsize::new(0),
             max_events: limits.inbox_events,
             max_bytes: limits.inbox_bytes,
@@ -66,16 +70,18 @@ impl Inbox {
     pub fn put_event(&self, event: Arc<Event>) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.waiting_bytes.fetch_add(event.weight(), Ordering::Relaxed);
-        self.put(Message::Event(event));
+        if !self.put(Message::Event(event)) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
         self.bell.ring();
     }
 
     /// Puts a message. A join does not wake the dispatcher: it is taken together with the next event.
     /// A leave does, soon: the stream's descriptor is free again only when all have let go of it.
-    pub fn put(&self, message: Message) {
+    /// False if the dispatcher has ended.
+    pub fn put(&self, message: Message) -> bool {
         let is_leave = matches!(message, Message::Leave(_));
-        // Fails only when the dispatcher has ended, and then there is nobody to deliver to.
-        let _ = self.messages.send(message);
+        let is_put = self.messages.send(message).is_ok();
         // Pairs with the fence in `sleep`: either the dispatcher finds the message when it looks next,
         // or this finds that it must be woken.
         fence(Ordering::SeqCst);
@@ -83,6 +89,7 @@ impl Inbox {
         if wakes || self.messages.len() >= MANY {
             self.bell.ring();
         }
+        is_put
     }
 
     /// The dispatcher's sleep, until the bell rings or `at_most` is over. After it was woken for a leave

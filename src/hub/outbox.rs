@@ -108,6 +108,8 @@ pub(super) struct Delivery {
     pub bytes: usize,
     /// Events that newer ones have replaced.
     pub conflated: usize,
+    /// So many of the batch's first events are with the connection now, be it in a newer one.
+    pub of_batch: usize,
     /// Something waits for the period's end: then [`Outbox::release`] is due.
     pub holds_back: bool,
 }
@@ -287,7 +289,7 @@ impl Outbox {
             }
             conflated = self.queue_up(line, rest.whole, batch);
         }
-        Delivery { events, bytes, conflated, holds_back: false }
+        Delivery { events, bytes, conflated, of_batch: events, holds_back: false }
     }
 
     /// Queues a batch until the period's end, unless there is a reason to send all that waits now.
@@ -297,7 +299,9 @@ impl Outbox {
         if is_only_updates && line.updated == period && !self.is_full(line) {
             return Delivery { conflated, holds_back: true, ..Delivery::default() };
         }
-        Delivery { conflated, ..self.flush(line, batch.wire()) }
+        let flushed = self.flush(line, batch.wire());
+        let of_batch = if flushed.events > 0 { batch.len() } else { 0 };
+        Delivery { conflated, of_batch, ..flushed }
     }
 
     /// Writes all that waits, without blocking. If the client does not take it all, it is the writer's

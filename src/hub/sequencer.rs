@@ -140,8 +140,9 @@ impl Sequencer {
         let unix_ms = self.clock.unix_ms();
         let latest_ms = self.journal.as_ref().map_or(u64::MAX, |journal| journal.latest_ms());
         let id = order.history.last().next(unix_ms.min(latest_ms));
-        let event = Arc::new(Event::new(id, unix_ms, body));
-        order.history.push(event.clone(), self.clock.now());
+        let now = self.clock.now();
+        let event = Arc::new(Event::new(id, unix_ms, body).taken_at(now));
+        order.history.push(event.clone(), now);
         if let Some(journal) = journal {
             journal.append(&event);
         }
@@ -301,8 +302,11 @@ impl Sequencer {
         }
     }
 
-    /// The inboxes' events that no dispatcher has taken yet.
-    pub fn waiting_events(&self) -> usize {
-        self.inboxes.iter().map(|inbox| inbox.waiting.load(Ordering::Relaxed)).sum()
+    /// The inboxes' events that no dispatcher has taken yet, and those that none ever will.
+    pub fn waiting_and_dropped_events(&self) -> (usize, u64) {
+        self.inboxes.iter().fold((0, 0), |(waiting, dropped), inbox| {
+            let read = Ordering::Relaxed;
+            (waiting + inbox.waiting.load(read), dropped + inbox.dropped.load(read))
+        })
     }
 }

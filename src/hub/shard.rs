@@ -198,6 +198,7 @@ impl Shard {
         }
         self.inbox.taken(&self.round);
         let ends = (self.round[0].id, self.round[self.round.len() - 1].id);
+        self.totals.rounds.note(self.round.len() as u64);
         for event in self.round.drain(..) {
             for &index in self.by_topic.get(&event.body.target).into_iter().flatten() {
                 let group = &mut self.groups[index];
@@ -212,7 +213,7 @@ impl Shard {
         if self.touched.is_empty() {
             return;
         }
-        let mut round = Round::at(self.clock.now(), self.pace.as_mut());
+        let mut round = Round::new(&self.clock, &self.totals, self.pace.as_mut());
         match self.touched[..] {
             [only] => self.deliver_group(only, &mut round),
             _ => self.deliver_groups(&mut round),
@@ -278,9 +279,9 @@ impl Shard {
 
     fn release(&mut self) {
         let Some(pace) = &mut self.pace else { return };
-        let now = self.clock.now();
-        let (period, streams) = pace.release(now);
-        let mut round = Round { period: Some(period), ..Round::at(now, None) };
+        let mut round = Round::new(&self.clock, &self.totals, None);
+        let (period, streams) = pace.release(round.now);
+        round.period = Some(period);
         for stream in streams {
             round.note(&stream, stream.outbox.release(Wire::of(&stream.profile), period));
         }
@@ -300,9 +301,16 @@ impl Shard {
     }
 }
 
-/// What was written at one time, and what came of it.
+/// After so many streams the clock is looked at again: the last of thousands is served tens of
+/// milliseconds after the first.
+const CLOCK_STREAMS: usize = 64;
+
+/// What is written, and what comes of it.
 #[derive(Debug)]
 struct Round {
+    clock: Arc<dyn Clock>,
+    totals: Arc<Totals>,
+    /// Not long ago.
     now: Instant,
     period: Option<Period>,
     events: u64,
@@ -313,14 +321,35 @@ struct Round {
 }
 
 impl Round {
-    fn at(now: Instant, pace: Option<&mut Pace>) -> Self {
-        let period = pace.map(|pace| pace.period(now));
-        Self { now, period, events: 0, bytes: 0, conflated: 0, holding: Vec::new() }
+    fn new(clock: &Arc<dyn Clock>, totals: &Arc<Totals>, pace: Option<&mut Pace>) -> Self {
+        let now = clock.now();
+        Self {
+            clock: clock.clone(),
+            totals: totals.clone(),
+            now,
+            period: pace.map(|pace| pace.period(now)),
+            events: 0,
+            bytes: 0,
+            conflated: 0,
+            holding: Vec::new(),
+        }
     }
 
     fn write(&mut self, batch: &Batch<'_>, members: &[Arc<Stream>]) {
-        for stream in members {
-            self.note(stream, stream.outbox.deliver(batch, self.period));
+        for members in members.chunks(CLOCK_STREAMS) {
+            let mut whole = 0;
+            for stream in members {
+                let delivery = stream.outbox.deliver(batch, self.period);
+                if delivery.of_batch == batch.len() {
+                    whole += 1;
+                } else {
+                    let taken = &batch.events()[..delivery.of_batch];
+                    self.totals.note_delays(taken, self.now, u64::from(!taken.is_empty()));
+                }
+                self.note(stream, delivery);
+            }
+            self.now = self.clock.now();
+            self.totals.note_delays(batch.events(), self.now, whole);
         }
     }
 

@@ -180,7 +180,10 @@ pub enum State {
 }
 
 impl State {
-    /// The word that status shows.
+    /// All states, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Direct, Self::Lagging, Self::Ending];
+
+    /// The word that status and metrics show.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",

@@ -109,6 +109,8 @@ impl Writer {
             if load.events > 0 {
                 self.send(&load.encode(wire), load.events)?;
                 outbox.note_written(&load);
+                let events = load.due.iter().map(|due| &due.event);
+                self.totals.note_delays(events, self.clock.now(), 1);
             } else if outbox.hand_over()? {
                 return Ok(());
             }

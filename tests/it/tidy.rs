@@ -24,10 +24,11 @@ const PERMITTED: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("readiness", &[]),
     ("clock", &[]),
+    ("histogram", &[]),
 ];
 
 /// What everyone may use.
-const COMMON: &[&str] = &["shutdown", "clock", "readiness"];
+const COMMON: &[&str] = &["shutdown", "clock", "readiness", "histogram"];
 
 /// Files may have this many lines; a longer one stands in [`LONG_FILES`] with its reason.
 const MAX_LINES: usize = 400;

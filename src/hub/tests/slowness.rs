@@ -124,7 +124,7 @@ fn publishers_are_held_back_when_the_dispatcher_is_behind() {
         taken += 1;
         assert!(taken < MANY, "nobody was held back");
     }
-    assert_eq!(hub.snapshot().counts.refused, 1);
+    assert_eq!(hub.snapshot().counts.refused_busy, 1);
     assert_eq!(hub.snapshot().history.events, taken, "a refused event changes nothing");
     drop(closed);
     while hub.publish(event(&Topic::events(), "a", taken)).is_err() {

@@ -149,7 +149,7 @@ fn server(app: &App, snapshot: &Snapshot) -> Value {
         },
         "totals": {
             "events_published": counts.published,
-            "publishes_refused": counts.refused,
+            "publishes_refused": counts.refused_busy + counts.refused_stopping,
             "events_delivered": counts.delivered,
             "bytes_sent": counts.bytes,
             "events_conflated": counts.conflated,

@@ -31,6 +31,12 @@ pub mod routes;
 // One door for each family of clients.
 pub mod doors;
 
+// A request on its way to its answer, for the log and the figures.
+mod entry;
+
+// Requests and refusals, counted.
+mod traffic;
+
 // Files and pages, with everything a cache wants to know.
 pub mod assets;
 
@@ -70,6 +76,7 @@ use self::drain::Drain;
 use self::faults::Faults;
 use self::pace::Pace;
 use self::reception::Reception;
+use self::traffic::Traffic;
 use self::workers::{StreamThreads, Workers};
 use crate::clock::Clock;
 use crate::hub::Hub;
@@ -117,6 +124,8 @@ pub struct App {
     drain: Drain,
     /// Connections beyond the limit that are being told so.
     refusing: AtomicUsize,
+    /// What was asked, and what was refused.
+    traffic: Traffic,
 }
 
 impl App {
@@ -147,6 +156,7 @@ impl App {
             started_ms: clock.unix_ms(),
             clock,
             refusing: AtomicUsize::new(0),
+            traffic: Traffic::new(),
         })
     }
 

@@ -217,6 +217,11 @@ impl Summarizer {
         if self.0.workshop.cancel(&batch) { Ok(batch.report()) } else { Err(CancelError::Ended) }
     }
 
+    /// Items that no worker has taken yet.
+    pub fn waiting_items(&self) -> usize {
+        self.0.workshop.queue.waiting_items()
+    }
+
     /// How far a batch of the session is.
     pub fn batch(&self, session: &Identifier, batch: &str) -> Option<BatchReport> {
         let found = self.0.workshop.batches.lock().find(session, batch);

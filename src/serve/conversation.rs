@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 
 use super::admission::{AddressClaim, Full, Place};
+use super::entry::Entry;
 use super::http::{Connection, Limits as HttpLimits, Persistence, Request, RequestError, Response};
 use super::problem::Problem;
 use super::routes::Call;
@@ -171,15 +172,15 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
                 ticket.place.end_conversation();
                 return Next::Wait(Mode::Serve(ticket));
             }
-            Err(error) => return reject(connection, peer.ip(), "-", &error),
+            Err(error) => return reject(app, connection, peer.ip(), "-", &error),
         };
-        let client = Client::of(app, peer, &request);
-        let response = match answer(app, &mut connection, &request, client) {
+        let mut entry = Entry::new(app, Client::of(app, peer, &request), &request);
+        let client = entry.client;
+        let response = match answer(app, &mut connection, &mut entry) {
             Ok(Answer::Respond(response)) => response,
-            Ok(Answer::Refuse(reason)) => {
-                return refuse_stream(app, connection, &request, client, reason);
-            }
+            Ok(Answer::Refuse(reason)) => return refuse_stream(connection, &entry, reason),
             Ok(Answer::Upgrade(take_over)) => {
+                entry.count(StatusCode::SWITCHING_PROTOCOLS);
                 return Next::Upgrade(connection, take_over, ticket);
             }
             Ok(Answer::Stream(plan)) => {
@@ -187,26 +188,21 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
                 // shut it for reading, which the hub would take for a client that has hung up.
                 ticket.place.end_conversation();
                 if app.is_draining() {
-                    return refuse_stream(
-                        app,
-                        connection,
-                        &request,
-                        client,
-                        RefusedForNow::Draining,
-                    );
+                    return refuse_stream(connection, &entry, RefusedForNow::Draining);
                 }
                 return match ReadyStream::join(app, socket, request.version, *plan) {
                     Ok(ready) => {
+                        entry.count(StatusCode::OK);
                         app.stream_threads.start(app, ready, ticket);
                         Next::End
                     }
                     // The connection keeps its place until its client was told.
-                    Err(reason) => refuse_stream(app, connection, &request, client, reason),
+                    Err(reason) => refuse_stream(connection, &entry, reason),
                 };
             }
-            Err(error) => return reject(connection, client.address, request.path(), &error),
+            Err(error) => return reject(app, connection, client.address, request.path(), &error),
         };
-        log_access(client, &request, response.status, response.body.as_slice().len());
+        entry.answered(response.status, response.body.as_slice().len());
         if app.is_draining() {
             connection.close_with(&response);
             app.drain.note_request();
@@ -221,13 +217,14 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
 fn answer(
     app: &Arc<App>,
     connection: &mut Connection<Socket>,
-    request: &Request,
-    client: Client,
+    entry: &mut Entry<'_>,
 ) -> Result<Answer, RequestError> {
+    let (request, client) = (entry.request, entry.client);
     let route = match routes::find(request) {
         Ok(route) => route,
         Err(problem) => return Ok(Response::from(problem).into()),
     };
+    entry.route = route.pattern;
     let body = match route.body_bytes(&app.limits) {
         Some(max_bytes) => connection.read_body_within(request, max_bytes)?,
         None => Vec::new(),
@@ -238,8 +235,17 @@ fn answer(
 }
 
 /// Answers what is no request, or the request whose body cannot be read: the connection is over.
-fn reject(connection: Connection<Socket>, from: IpAddr, path: &str, error: &RequestError) -> Next {
+fn reject(
+    app: &App,
+    connection: Connection<Socket>,
+    from: IpAddr,
+    path: &str,
+    error: &RequestError,
+) -> Next {
     log::info!(target: "access", address:% = from, path; "not a request: {error}");
+    if let Some(response) = error.response() {
+        app.traffic.note_rejected(response.status);
+    }
     connection.refuse(error);
     Next::End
 }
@@ -255,44 +261,28 @@ fn refuse(app: &Arc<App>, socket: &Socket, ticket: &RefusalTicket) -> Next {
     let mut connection = Connection::new(socket.clone(), limits, app.clock.clone());
     match connection.next_request() {
         Ok(Some(request)) => {
-            let client = Client::of(app, ticket.peer, &request);
-            refuse_stream(app, connection, &request, client, RefusedForNow::Full(ticket.full))
+            let entry = Entry::new(app, Client::of(app, ticket.peer, &request), &request);
+            refuse_stream(connection, &entry, RefusedForNow::Full(ticket.full))
         }
         Ok(None) => Next::End,
-        Err(error) => reject(connection, ticket.peer.ip(), "-", &error),
+        Err(error) => reject(app, connection, ticket.peer.ip(), "-", &error),
     }
 }
 
 /// Refuses for now: by an event after which a browser comes back by itself, or by a status.
-fn refuse_stream(
-    app: &App,
-    connection: Connection<Socket>,
-    request: &Request,
-    client: Client,
-    reason: RefusedForNow,
-) -> Next {
+fn refuse_stream(connection: Connection<Socket>, entry: &Entry<'_>, reason: RefusedForNow) -> Next {
+    let (app, request) = (entry.app, entry.request);
+    app.traffic.note_refused(reason);
     if app.limits.refuse_streams == RefuseStreams::Event && request.names_event_stream() {
         let bytes = stream::refusal(app, request.version, reason);
-        log_access(client, request, StatusCode::OK, bytes.len());
+        entry.answered(StatusCode::OK, bytes.len());
         connection.close_with_bytes(&bytes);
     } else {
         let response = Response::from(for_now(reason, app.pace.among_many()));
-        log_access(client, request, response.status, response.body.as_slice().len());
+        entry.answered(response.status, response.body.as_slice().len());
         connection.close_with(&response);
     }
     Next::End
-}
-
-fn log_access(client: Client, request: &Request, status: StatusCode, bytes: usize) {
-    log::info!(
-        target: "access",
-        address:% = client.address,
-        method:% = request.method,
-        path = request.path(),
-        status = status.as_u16(),
-        bytes;
-        "request answered"
-    );
 }
 
 impl Client {

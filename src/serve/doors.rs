@@ -6,8 +6,14 @@ pub mod events;
 // Whether the server is alive.
 pub mod health;
 
+// The server in figures.
+pub mod metrics;
+
 // What people look at.
 pub mod pages;
+
+// Whether the server can take work.
+pub mod ready;
 
 // Transcripts in, summaries out.
 pub mod summaries;
@@ -15,6 +21,9 @@ pub mod summaries;
 use std::collections::BTreeSet;
 
 use crate::event::EventName;
+
+/// The names under which the doors' streams stand in status, logs and metrics.
+pub const DOORS: &[&str] = &[events::DOOR];
 
 /// The event types that may be broadcast and subscribed to.
 #[derive(Debug, Clone)]

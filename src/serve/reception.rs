@@ -207,7 +207,10 @@ fn accept(
         match Trouble::of(&error) {
             Trouble::Nothing => return,
             Trouble::ThatClient => {}
-            Trouble::Descriptors => return reserve.turn_away(listener),
+            Trouble::Descriptors => {
+                app.traffic.note_turned_away();
+                return reserve.turn_away(listener);
+            }
             Trouble::System => {
                 log::warn!(
                     "cannot accept connections: {error}; trying again in {} ms",
@@ -224,10 +227,13 @@ fn accept(
 fn admit(app: &Arc<App>, workers: &mut Workers, socket: TcpStream, peer: SocketAddr) {
     let mode = match Ticket::claim(app, peer) {
         Ok(ticket) => Mode::Serve(ticket),
-        Err(full) => match RefusalTicket::claim(app, peer, full) {
-            Some(ticket) => Mode::Refuse(ticket),
-            None => return listener::turn_away(&socket),
-        },
+        Err(full) => {
+            let Some(ticket) = RefusalTicket::claim(app, peer, full) else {
+                app.traffic.note_turned_away();
+                return listener::turn_away(&socket);
+            };
+            Mode::Refuse(ticket)
+        }
     };
     // Elsewhere an accepted socket has inherited this from the listener.
     #[cfg(not(target_os = "linux"))]

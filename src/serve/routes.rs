@@ -6,10 +6,11 @@ use http::Method;
 use http::header::ALLOW;
 
 use super::conversation::{Answer, Client};
-use super::doors::{events, health, pages, summaries};
+use super::doors::{events, health, metrics, pages, ready, summaries};
 use super::http::{Request, Response};
 use super::problem::Problem;
 use super::socket::Socket;
+use super::traffic::OTHER;
 use super::{App, Limits};
 
 /// A request on its way to its handler, whole.
@@ -58,6 +59,8 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/api/v1/summaries/batches/{}", Body::Unread, summaries::batch),
     (Method::DELETE, "/api/v1/summaries/batches/{}", Body::Unread, summaries::cancel),
     (Method::GET, "/health", Body::Unread, health::health),
+    (Method::GET, "/ready", Body::Unread, ready::ready),
+    (Method::GET, "/metrics", Body::Unread, metrics::metrics),
     (Method::GET, "/", Body::Unread, pages::home),
     (Method::GET, "/sse-test", Body::Unread, pages::sse_test),
     (Method::GET, "/static/{}", Body::Unread, pages::asset),
@@ -72,6 +75,8 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
 
 /// What a request is for.
 pub(super) struct Route {
+    /// Its path with `{}`, for the figures.
+    pub pattern: &'static str,
     /// What answers it.
     pub handler: Handler,
     /// What stands in the path where the route has `{}`.
@@ -95,20 +100,22 @@ impl Route {
 pub(super) fn find(request: &Request) -> Result<Route, Problem> {
     let segments = request.segments();
     let method = if request.method == Method::HEAD { &Method::GET } else { &request.method };
-    let mut allowed = Vec::new();
+    let (mut allowed, mut known) = (Vec::new(), OTHER);
     for (candidate, pattern, body, handler) in TABLE {
         let Some(parameters) = matches(pattern, &segments) else { continue };
         if candidate == method {
-            return Ok(Route { handler: *handler, parameters, body: *body });
+            return Ok(Route { pattern, handler: *handler, parameters, body: *body });
         }
         allowed.push(candidate.clone());
+        known = pattern;
     }
     if allowed.is_empty() {
         return Err(Problem::not_found("There is nothing at this path."));
     }
     allow(&mut allowed);
     if request.method == Method::OPTIONS {
-        return Ok(Route { handler: options, parameters: names(&allowed), body: Body::Unread });
+        let parameters = names(&allowed);
+        return Ok(Route { pattern: known, handler: options, parameters, body: Body::Unread });
     }
     Err(Problem::method_not_allowed(&allowed))
 }
@@ -173,7 +180,8 @@ mod tests {
     fn a_body_has_the_room_that_its_route_needs() {
         let limits = Limits { body_bytes: 1, transcripts_body_bytes: 2, ..Limits::default() };
         for (method, path, body, handler) in TABLE {
-            let route = Route { handler: *handler, parameters: Vec::new(), body: *body };
+            let (parameters, body, handler) = (Vec::new(), *body, *handler);
+            let route = Route { pattern: path, handler, parameters, body };
             let expected = match (method.as_str(), *path) {
                 ("POST", "/api/v1/summaries") => Some(2),
                 ("POST", _) => Some(1),

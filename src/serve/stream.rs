@@ -43,6 +43,10 @@ pub enum RefusedForNow {
 }
 
 impl RefusedForNow {
+    /// All reasons.
+    pub const ALL: [Self; 4] =
+        [Self::Full(Full::Server), Self::Full(Full::Address), Self::Overloaded, Self::Draining];
+
     /// The stable word for it.
     pub fn as_str(self) -> &'static str {
         match self {

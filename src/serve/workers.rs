@@ -110,13 +110,14 @@ impl Workers {
     fn spawn(&mut self, app: &Arc<App>) {
         let name = format!("http-{}", self.number);
         self.number += 1;
-        let (app, shared) = (app.clone(), self.shared.clone());
+        let (served, shared) = (app.clone(), self.shared.clone());
         self.shared.count.fetch_add(1, Ordering::Relaxed);
         let worker = Builder::new().name(name).stack_size(app.limits.thread_stack_bytes);
-        if let Err(error) = worker.spawn(move || shared.work(&app)) {
+        if let Err(error) = worker.spawn(move || shared.work(&served)) {
             self.shared.count.fetch_sub(1, Ordering::Relaxed);
             log::warn!("cannot start a thread for connections: {error}; one is told to come back");
             if let Ok((socket, _)) = self.shared.waiting.try_recv() {
+                app.traffic.note_turned_away();
                 listener::turn_away(socket.tcp());
             }
         }

@@ -13,6 +13,7 @@ mod faults;
 mod handover;
 mod hostile;
 mod limits;
+mod metrics;
 mod nginx;
 mod record;
 mod rolling;

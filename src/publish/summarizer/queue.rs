@@ -71,6 +71,11 @@ impl Queue {
         Ok(())
     }
 
+    /// Jobs that no worker has taken yet.
+    pub(super) fn waiting_items(&self) -> usize {
+        self.inner.lock().waiting_items
+    }
+
     /// The next job; waits for one. None once the queue is closed and empty.
     pub(super) fn take(&self) -> Option<Job> {
         let job = self.jobs.recv().ok()?;

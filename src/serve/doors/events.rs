@@ -24,8 +24,8 @@ use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
 use crate::serve::stream::{self, RefusedForNow, StreamPlan};
 
-/// The name under which this door's streams stand in status and logs.
-const DOOR: &str = "events";
+/// The name under which this door's streams stand in status, logs and metrics.
+pub(super) const DOOR: &str = "events";
 
 /// `GET /events?subscribe=a,b`: the stream.
 pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {

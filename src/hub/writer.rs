@@ -65,6 +65,16 @@ impl Writer {
         }
     }
 
+    /// Writes the last words of a stream that is to have no thread, if nothing waits before them and the
+    /// client takes them at once. It stays the writer's turn.
+    pub fn say_at_once(&mut self, last_words: &[u8]) {
+        let outbox = &self.stream.outbox;
+        if outbox.take_turn() {
+            // Whether or not it is heard, the stream ends now.
+            let _ = outbox.sink.try_write(last_words);
+        }
+    }
+
     /// Serves the stream until it ends: catches up, hands over to the dispatcher, sleeps, and sends
     /// `heartbeat` when nothing else was sent for that long. Afterwards it is the writer's turn for
     /// good, so that a planned end can be written.

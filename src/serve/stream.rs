@@ -102,12 +102,18 @@ impl ReadyStream {
     /// Serves the stream until it ends.
     pub fn serve(mut self, app: &App) {
         let reason = self.run();
-        let is_clean = reason.is_planned() && say_goodbye(app, &mut self.joined, reason).is_ok();
+        let is_clean = reason.is_planned() && self.say_goodbye(app, reason).is_ok();
         let unwritten = self.joined.writer.stream().queue_size();
         app.drain.note_stream(End { reason, is_clean, unwritten });
         // Here, because the hub's dispatcher may hold the socket for a moment longer.
         self.joined.writer.close();
         log_closed(app, &self.joined, reason);
+    }
+
+    /// Ends the stream as planned.
+    fn say_goodbye(&mut self, app: &App, reason: EndReason) -> Result<(), EndReason> {
+        let bytes = goodbye(app, &self.joined, reason);
+        self.joined.writer.write(&bytes, 0)
     }
 
     /// Opening, replay, and then whatever comes.
@@ -121,8 +127,13 @@ impl ReadyStream {
         self.joined.writer.run(heartbeat.bytes(envelope))
     }
 
-    /// Ends the stream, because there is no thread for it after all. Its client comes back.
-    pub fn give_up(self, app: &App) {
+    /// Ends the stream, because there is no thread for it after all. Its client is told when to come
+    /// back, unless it is in the middle of something.
+    pub fn give_up(mut self, app: &App) {
+        if self.opening.is_empty() && self.joined.replay.is_done() {
+            let goodbye = goodbye(app, &self.joined, EndReason::Overloaded);
+            self.joined.writer.say_at_once(&goodbye);
+        }
         self.joined.writer.stream().end(EndReason::Overloaded);
         log_closed(app, &self.joined, EndReason::Overloaded);
     }
@@ -191,17 +202,21 @@ pub(super) fn gap_data(gap: &Gap, last_event_id: Option<&str>) -> String {
     json!({"from": from, "to": gap.to, "reason": gap.reason}).to_string()
 }
 
-/// Ends a stream as planned: tells the client why, if the server stops, and that this is the end.
-fn say_goodbye(app: &App, joined: &mut Joined, reason: EndReason) -> Result<(), EndReason> {
+/// The last bytes of a stream: why it ends, if its client is to stay away for a while, and that this is
+/// the end.
+fn goodbye(app: &App, joined: &Joined, reason: EndReason) -> Vec<u8> {
     let Profile { dialect, envelope, .. } = joined.writer.stream().profile;
-    let mut bytes = Vec::new();
-    if reason == EndReason::Shutdown {
-        let message = "The server is stopping. The connection will be back shortly.";
-        let notice = notice(app, dialect, "reconnect", reason.as_str(), message);
-        bytes.extend_from_slice(notice.bytes(envelope));
-    }
+    let message = match reason {
+        EndReason::Shutdown => Some("The server is stopping. The connection will be back shortly."),
+        EndReason::Overloaded => {
+            Some("The server is out of resources. The connection will be back shortly.")
+        }
+        _ => None,
+    };
+    let notice = message.map(|message| notice(app, dialect, "reconnect", reason.as_str(), message));
+    let mut bytes = notice.map_or_else(Vec::new, |notice| notice.bytes(envelope).to_vec());
     bytes.extend_from_slice(end(envelope));
-    joined.writer.write(&bytes, 0)
+    bytes
 }
 
 /// All that is sent for a stream that is refused in a way after which a browser comes back by
@@ -270,4 +285,49 @@ fn log_closed(app: &App, joined: &Joined, reason: EndReason) {
         bytes = stream.bytes_sent();
         "stream closed"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::event::subscription::{NameFilter, Subscription};
+    use crate::event::topic::Topic;
+    use crate::serve::conversation::tests::app;
+
+    #[test]
+    fn a_stream_for_which_there_is_no_thread_is_told_when_to_come_back() {
+        let app = app(Arc::new(SystemClock));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = Socket::from(listener.accept().unwrap().0);
+        let profile = Profile {
+            door: "test",
+            project: Topic::events().project,
+            session: None,
+            user: None,
+            address: None,
+            subscription: Subscription::new([Topic::events()], NameFilter::All),
+            dialect: Dialect::Events,
+            envelope: Envelope::Sized,
+            resume: Resume::FromNow,
+        };
+        let connected = Box::new(|_| "{}".to_owned());
+        let plan = StreamPlan {
+            profile,
+            headers: HeaderMap::new(),
+            connected,
+            claim: None,
+            last_event_id: None,
+        };
+        ReadyStream::join(&app, &socket, Version::Http11, plan).unwrap().give_up(&app);
+        let mut said = String::new();
+        client.read_to_string(&mut said).unwrap();
+        assert!(said.contains(r#"{"type":"reconnect","reason":"overloaded""#), "{said}");
+        assert!(said.ends_with("\r\n0\r\n\r\n"), "{said}");
+    }
 }

@@ -233,14 +233,14 @@ pub(super) fn refusal(app: &App, version: Version, reason: RefusedForNow) -> Vec
 
 /// A `system` event that sends the client away, and says when to come back.
 fn notice(app: &App, dialect: Dialect, kind: &str, reason: &str, message: &str) -> Frame {
-    let retry = app.pace.among_many();
+    let (retry, now_ms) = (app.pace.among_many(), app.clock.unix_ms());
     let data = json!({
         "type": kind,
         "reason": reason,
         "message": message,
         "retry_ms": retry.as_millis() as u64,
-        "deadline": deadline(app),
-        "timestamp": iso(app.clock.unix_ms()),
+        "deadline": deadline(app, now_ms),
+        "timestamp": iso(now_ms),
     });
     let data = data.to_string();
     dialect.encode_block(&Block { id: None, retry: Some(retry), name: "system", data: &data })
@@ -248,8 +248,8 @@ fn notice(app: &App, dialect: Dialect, kind: &str, reason: &str, message: &str) 
 
 /// When the last of those who are sent away now comes back. Who is not connected a while later has
 /// met with something else.
-pub(super) fn deadline(app: &App) -> String {
-    iso(app.clock.unix_ms() + app.pace.longest().as_millis() as u64)
+pub(super) fn deadline(app: &App, now_ms: u64) -> String {
+    iso(now_ms + app.pace.longest().as_millis() as u64)
 }
 
 /// What a transport that delimits by size takes for the end.

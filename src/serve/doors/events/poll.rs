@@ -66,8 +66,7 @@ pub fn poll(call: &Call<'_>) -> Result<Answer, Problem> {
     if call.app.is_draining() {
         // What a stream is told by its last event.
         answer["retry_ms"] = json!(pace.among_many().as_millis() as u64);
-        answer["reconnect"] =
-            json!({"reason": EndReason::Shutdown.as_str(), "deadline": deadline(call.app)});
+        answer["reconnect"] = json!({"reason": EndReason::Shutdown.as_str(), "deadline": deadline(call.app, call.app.clock.unix_ms())});
     }
     let mut response = Response::json(http::StatusCode::OK, &answer)
         .header(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -16,7 +16,7 @@ pub struct Histogram {
 }
 
 /// The counts of one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Distribution {
     /// The greatest value that each count but the last includes.
     pub bounds: &'static [u64],

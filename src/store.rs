@@ -32,7 +32,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 pub use self::event_log::Recent;
-pub use self::figures::{Figures, LATENCY_BOUNDS_SECONDS};
+pub use self::figures::Figures;
 
 use self::directory::Directory;
 use self::event_log::EventLog;

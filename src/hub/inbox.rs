@@ -126,3 +126,24 @@ const LEAVES_GATHER: Duration = Duration::from_millis(10);
 
 /// As many messages are not left lying, even if none of them is an event.
 const MANY: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::topic::Topic;
+    use crate::event::{EventData, EventId, NewEvent};
+
+    #[test]
+    fn an_event_that_nobody_will_ever_take_counts_as_dropped() {
+        let (inbox, messages) = Inbox::new(&Limits::default());
+        let data = EventData::encode(&1, 0).unwrap();
+        let body = NewEvent::new(Topic::events(), "e".parse().unwrap(), data);
+        let event = Arc::new(Event::new(EventId { ms: 1, n: 0 }, 1, body));
+        inbox.put_event(event.clone());
+        assert_eq!(inbox.dropped.load(Ordering::Relaxed), 0);
+        // As when the dispatcher's thread has panicked.
+        drop(messages);
+        inbox.put_event(event);
+        assert_eq!(inbox.dropped.load(Ordering::Relaxed), 1);
+    }
+}

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::event::EventId;
+use crate::histogram::{Distribution, Histogram, micros};
 
-/// The upper bounds of the buckets for how long a commit took, in seconds; the last bucket has none.
-pub const LATENCY_BOUNDS_SECONDS: [f64; 10] =
-    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
+/// Microseconds: most of a commit is the disk's own time to make it safe.
+const COMMIT_BOUNDS: &[u64] =
+    &[100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000];
 
 /// The store at one moment.
 #[derive(Debug, Clone, Default)]
@@ -22,33 +23,32 @@ pub struct Figures {
     pub pending_events: u64,
     /// Their bytes.
     pub pending_bytes: u64,
-    /// Batches that were written.
-    pub commits: u64,
     /// Tries that failed.
     pub failures: u64,
     /// Events that were given up because too many waited for a disk that failed.
     pub given_up: u64,
-    /// How many commits took how long, by [`LATENCY_BOUNDS_SECONDS`].
-    pub latency_buckets: [u64; LATENCY_BOUNDS_SECONDS.len() + 1],
-    /// How long all commits took together.
-    pub latency_sum: Duration,
+    /// How long each batch took to be written, in microseconds.
+    pub commits: Distribution,
 }
 
 /// What the writer counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counters {
     pub failures: AtomicU64,
     pub given_up: AtomicU64,
-    buckets: [AtomicU64; LATENCY_BOUNDS_SECONDS.len() + 1],
-    micros: AtomicU64,
+    commits: Histogram,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let commits = Histogram::new(COMMIT_BOUNDS);
+        Self { failures: AtomicU64::default(), given_up: AtomicU64::default(), commits }
+    }
 }
 
 impl Counters {
     pub fn note_commit(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        let bucket = LATENCY_BOUNDS_SECONDS.partition_point(|bound| *bound < seconds);
-        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(took.as_micros() as u64, Ordering::Relaxed);
+        self.commits.note(micros(took));
     }
 
     /// Puts the counts into `figures`.
@@ -56,8 +56,6 @@ impl Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         figures.failures = read(&self.failures);
         figures.given_up = read(&self.given_up);
-        figures.latency_buckets = self.buckets.each_ref().map(read);
-        figures.commits = figures.latency_buckets.iter().sum();
-        figures.latency_sum = Duration::from_micros(read(&self.micros));
+        figures.commits = self.commits.read();
     }
 }

@@ -31,7 +31,8 @@ fn traffic(server: &Server) {
         assert_eq!(stream.next().name, "connected");
     }
     for n in 0..3 {
-        let event = json!({"event_type": "test", "data": n});
+        // Answered when it is on disk.
+        let event = json!({"event_type": "test", "data": n, "durable": true});
         assert_eq!(server.post("/events/broadcast", &event.to_string()).head.status, 200);
     }
     for stream in [&mut first, &mut second] {
@@ -107,6 +108,11 @@ fn what_happens_is_counted() {
         ("tidings_publish_duration_seconds_count", 3),
         ("tidings_history_events", 3),
         ("tidings_inbox_events", 0),
+        ("tidings_events_conflated_total", 0),
+        ("tidings_store_events", 3),
+        ("tidings_store_pending_events", 0),
+        ("tidings_store_failures_total", 0),
+        ("tidings_store_given_up_events_total", 0),
         ("tidings_http_requests_total{method=\"GET\",route=\"/events\",status=\"200\"}", 3),
         (
             "tidings_http_requests_total{method=\"POST\",route=\"/events/broadcast\",status=\"200\"}",
@@ -127,6 +133,7 @@ fn what_happens_is_counted() {
     assert!(after.value("tidings_events_delivered_total") >= 9.0, "greetings count too");
     assert!(after.value("tidings_delivered_bytes_total") > 500.0);
     assert!(after.value("tidings_dispatch_round_events_sum") >= 3.0);
+    assert!((1..=3).contains(&after.count("tidings_store_commit_duration_seconds_count")));
     assert!(after.value("process_resident_memory_bytes") > 1e6);
     assert!((3.0..1e3).contains(&after.value("process_open_fds")));
     assert!(after.count("process_threads") > 3);
@@ -210,6 +217,8 @@ fn a_server_that_runs_is_ready() {
     assert_eq!((answer.head.status, answer.head.header("cache-control")), (200, Some("no-store")));
     let body = answer.json();
     assert_eq!(body["status"], "ready");
+    let names: Vec<_> = body["parts"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
+    assert_eq!(names, ["connections", "dispatch", "storage"]);
     for part in body["parts"].as_array().unwrap() {
         assert_eq!(part["state"], "ready", "{part}");
         assert!(

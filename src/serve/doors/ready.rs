@@ -45,7 +45,9 @@ pub fn ready(call: &Call<'_>) -> Result<Answer, Problem> {
 }
 
 fn parts(app: &App) -> Vec<Part> {
-    vec![connections(app.is_draining()), dispatch(app.hub.snapshot().dead_threads)]
+    let mut parts = vec![connections(app.is_draining()), dispatch(app.hub.snapshot().dead_threads)];
+    parts.extend(app.store.as_ref().map(|store| storage(store.trouble())));
+    parts
 }
 
 fn connections(is_draining: bool) -> Part {
@@ -68,6 +70,17 @@ fn dispatch(dead_threads: usize) -> Part {
         (State::Degraded, detail)
     };
     Part { name: "dispatch", state, detail }
+}
+
+fn storage(trouble: Option<String>) -> Part {
+    let (state, detail) = match trouble {
+        None => (State::Ready, "Events are kept.".to_owned()),
+        Some(trouble) => {
+            let detail = format!("Events are delivered, but cannot be kept: {trouble}.");
+            (State::Degraded, detail)
+        }
+    };
+    Part { name: "storage", state, detail }
 }
 
 fn answer(parts: &[Part]) -> Response {
@@ -94,21 +107,24 @@ fn answer(parts: &[Part]) -> Response {
 mod tests {
     use super::*;
 
-    fn check(draining: bool, dead_threads: usize, status: u16, code: &str) {
-        let response = answer(&[connections(draining), dispatch(dead_threads)]);
+    fn check(draining: bool, dead_threads: usize, trouble: bool, status: u16, code: &str) {
+        let trouble = trouble.then(|| "no space".to_owned());
+        let response = answer(&[connections(draining), dispatch(dead_threads), storage(trouble)]);
         let body: serde_json::Value = serde_json::from_slice(response.body.as_slice()).unwrap();
         assert_eq!(response.status.as_u16(), status, "{body}");
         assert_eq!(body[if status == 200 { "status" } else { "code" }], code, "{body}");
         assert_eq!(response.headers.contains_key(RETRY_AFTER), status == 503);
         let names: Vec<_> = body["parts"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
-        assert_eq!(names, ["connections", "dispatch"]);
+        assert_eq!(names, ["connections", "dispatch", "storage"]);
     }
 
     #[test]
     fn a_server_is_ready_when_all_its_parts_are() {
-        check(false, 0, 200, "ready");
-        check(true, 0, 503, "draining");
-        check(false, 1, 503, "degraded");
+        check(false, 0, false, 200, "ready");
+        check(true, 0, false, 503, "draining");
+        check(false, 1, false, 503, "degraded");
+        check(false, 0, true, 503, "degraded");
+        check(true, 1, true, 503, "draining");
     }
 
     #[test]

@@ -153,6 +153,7 @@ fn server(app: &App, snapshot: &Snapshot) -> Value {
             "events_delivered": counts.delivered,
             "bytes_sent": counts.bytes,
             "events_conflated": counts.conflated,
+            "events_dropped": snapshot.dropped_events,
             "streams_opened": counts.opened,
             "streams_resumed": counts.resumed,
             "streams_ended": ended,

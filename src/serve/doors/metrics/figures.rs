@@ -11,12 +11,14 @@ use crate::hub::{Census, GapReason, Served, Snapshot, State};
 use crate::publish::summarizer::Summarizer;
 use crate::serve::App;
 use crate::serve::doors::DOORS;
+use crate::store::{self, Store};
 
 /// One moment's figures.
 #[derive(Debug)]
 pub(super) struct Figures {
     hub: Snapshot,
     census: Census,
+    store: Option<store::Figures>,
     http_connections: usize,
     /// Transcripts that wait for the summarizer, if there is one.
     waiting_transcripts: Option<usize>,
@@ -29,6 +31,7 @@ impl Figures {
         Self {
             hub: app.hub.snapshot(),
             census: app.hub.census(),
+            store: app.store.as_ref().map(Store::figures),
             http_connections: app.admission.total(),
             waiting_transcripts: app.summarizer.as_ref().map(Summarizer::waiting_items),
         }
@@ -44,6 +47,7 @@ impl Collector for Figures {
         self.events(&mut sheet)?;
         self.dispatch(&mut sheet)?;
         self.history(&mut sheet)?;
+        self.store.as_ref().map_or(Ok(()), |store| kept(store, &mut sheet))?;
         let help = "Open connections, streams included";
         sheet.gauge("http_connections", help, self.http_connections as u64)?;
         if let Some(waiting) = self.waiting_transcripts {
@@ -115,6 +119,20 @@ impl Figures {
         let age = history.oldest_age.unwrap_or_default().as_secs_f64();
         sheet.gauge("history_age_seconds", "The age of the oldest of them; 0 if there is none", age)
     }
+}
+
+fn kept(store: &store::Figures, sheet: &mut Sheet<'_>) -> fmt::Result {
+    sheet.gauge("store_events", "Events kept on disk", store.events)?;
+    sheet.gauge("store_bytes", "What these events take, about", store.bytes)?;
+    sheet.gauge("store_pending_events", "Events that wait for the disk", store.pending_events)?;
+    sheet.gauge("store_pending_bytes", "What these events take", store.pending_bytes)?;
+    let help = "How long each batch of events took to be safe on disk";
+    sheet.histogram("store_commit_duration_seconds", help, &store.commits, MICROSECONDS)?;
+    let help = "Batches that the disk did not take; they are tried again";
+    sheet.counter("store_failures", help, store.failures)?;
+    let help = "Events that were delivered but not kept, because too many waited for a disk that failed; \
+                after a restart a gap says so";
+    sheet.counter("store_given_up_events", help, store.given_up)
 }
 
 fn door_and_state(door: &str, state: State) -> [(&'static str, &str); 2] {

@@ -32,8 +32,10 @@ impl Joined {
     /// Writes everything that the client is owed from before.
     pub fn catch_up(&mut self) -> Result<(), EndReason> {
         while let Some(events) = self.next_piece()? {
+            let (stream, to) = (self.writer.stream().clone(), self.replay.position());
+            stream.outbox.trail.replays(to);
             self.writer.replay(events)?;
-            self.writer.stream().outbox.trail.replayed(self.replay.position());
+            stream.outbox.trail.replayed(to);
         }
         Ok(())
     }

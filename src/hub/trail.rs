@@ -38,12 +38,16 @@ pub(super) struct Trail {
 pub(super) struct Notes {
     /// What it was owed from before, if there was anything.
     pub owed: Option<Debt>,
-    /// How far the replay had come, and when.
+    /// How far the replay is being written.
+    pub replaying_to: Option<EventId>,
+    /// How far it had come, and when.
     pub replays: Ring<Mark>,
     /// The runs of events that waited.
     pub waits: Ring<Wait>,
     /// The writes by which they ceased to wait.
     pub writes: Ring<Write>,
+    /// How far these had come.
+    pub written_to: Option<EventId>,
     /// What the answer to a poll brought it up to.
     pub answered: Option<Mark>,
     /// From this event on, an end was faster.
@@ -123,6 +127,11 @@ impl Trail {
         self.note(|notes, _| notes.owed = Some(Debt { after, gap }));
     }
 
+    /// Notes that everything from before is being written up to here.
+    pub fn replays(&self, to: EventId) {
+        self.note(|notes, _| notes.replaying_to = Some(to));
+    }
+
     /// Notes that everything from before has been written up to here.
     pub fn replayed(&self, to: EventId) {
         self.note(|notes, by| {
@@ -157,6 +166,7 @@ impl Trail {
     pub fn written(&self) {
         self.note(|notes, by| {
             let now = by.clock.now();
+            notes.written_to = notes.writes.last().map(|write| write.to);
             for write in
                 notes.writes.notes.iter_mut().rev().take_while(|write| write.done.is_none())
             {

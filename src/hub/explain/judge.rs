@@ -190,7 +190,10 @@ impl Case<'_> {
         }
         match notes.replays.iter().find(|mark| id <= mark.to) {
             Some(mark) => Judged::delivered(How::Replay, mark.at, What::Replayed),
-            None if self.facts.is_over() => Fate::Ended(Missed::Waiting).into(),
+            None if self.facts.is_over() => {
+                let is_begun = notes.replaying_to.is_some_and(|to| id <= to);
+                Fate::Ended(if is_begun { Missed::InPart } else { Missed::Waiting }).into()
+            }
             None => Fate::Queued(WaitsFor::Replay).into(),
         }
     }
@@ -208,7 +211,7 @@ impl Case<'_> {
             return Fate::Ended(Missed::NotDispatched).into();
         }
         if notes.waits.has_forgotten(id) {
-            return self.judge_forgotten();
+            return self.judge_forgotten(notes);
         }
         match notes.waits.iter().find(|wait| wait.from <= id && id <= wait.to) {
             Some(wait) => self.judge_waiting(wait, notes),
@@ -229,12 +232,20 @@ impl Case<'_> {
         }
     }
 
-    /// It was written, because what waited later was; but an update may have been replaced before.
-    fn judge_forgotten(&self) -> Judged {
-        if self.event.body.is_update() {
-            return Fate::Untraced(Untraced::Forgotten).into();
-        }
-        Fate::Delivered(How::Forgotten).into()
+    /// The notes on its wait or on its write are gone.
+    fn judge_forgotten(&self, notes: &Notes) -> Judged {
+        let is_written = notes.written_to.is_some_and(|to| self.event.id <= to);
+        let fate = if self.event.body.is_update() {
+            // It may have been replaced.
+            Fate::Untraced(Untraced::Forgotten)
+        } else if is_written {
+            Fate::Delivered(How::Forgotten)
+        } else if self.facts.is_over() {
+            Fate::Ended(Missed::InPart)
+        } else {
+            Fate::Queued(WaitsFor::Client)
+        };
+        fate.into()
     }
 
     fn judge_waiting(&self, wait: &Wait, notes: &Notes) -> Judged {
@@ -244,7 +255,7 @@ impl Case<'_> {
         };
         let mut steps = vec![(At::Steady(since), What::Queued)];
         if notes.writes.has_forgotten(self.event.id) {
-            return Judged { steps, ..self.judge_forgotten() };
+            return Judged { steps, ..self.judge_forgotten(notes) };
         }
         let survivor = self.survivor(notes, &mut steps);
         let judged = self.judge_survivor(survivor.id, notes);

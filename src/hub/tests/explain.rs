@@ -1,5 +1,7 @@
 //! What is said of an event's way, beside what really happened.
 
+mod random;
+
 use super::*;
 use crate::event::EventKey;
 

@@ -241,8 +241,8 @@ fn of_untraced(untraced: Untraced) -> &'static str {
             "It matched, but whether it was delivered is not recorded (trace_notes is 0)."
         }
         Untraced::Forgotten => {
-            "It matched, and it was delivered or replaced by a newer word about the same; the notes on \
-             it are gone (trace_notes)."
+            "It matched; whether it was delivered or replaced by a newer word about the same is not known \
+             any more: the notes on it are gone (trace_notes)."
         }
     }
 }

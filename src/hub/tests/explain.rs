@@ -332,3 +332,35 @@ fn a_poll_is_judged_by_its_answer() {
     assert_eq!(fate(&hub, ids[1], connection), Fate::Delivered(How::Poll));
     assert_eq!(fate(&hub, ids[2], connection), Fate::Ended(Missed::NotAnswered));
 }
+
+#[test]
+fn an_update_is_replaced_by_what_waits_behind_the_write_that_passes_it() {
+    let hub = hub(Limits::default());
+    let (joined, _sink, connection) = lagging(&hub, 0);
+    let replaced = update(&hub, "job", false);
+    let other = publish(&hub, "a");
+    let newer = update(&hub, "job", false);
+    settled(&hub, newer, connection);
+    let outbox = &joined.writer.stream().outbox;
+    let load = outbox.take(1);
+    assert_eq!(load.due.iter().map(|due| due.event.id).collect::<Vec<_>>(), [other]);
+    outbox.note_written(&load);
+    let then = Box::new(Fate::Queued(WaitsFor::Client));
+    assert_eq!(fate(&hub, replaced, connection), Fate::Conflated { into: newer, then });
+    assert_eq!(fate(&hub, other, connection), Fate::Delivered(How::Queue));
+}
+
+#[test]
+fn a_write_whose_note_is_gone_is_not_taken_for_done() {
+    let hub = hub(Limits { trace_notes: 1, ..Limits::default() });
+    let (joined, _sink, connection) = lagging(&hub, 5);
+    let stream = joined.writer.stream().clone();
+    assert_eq!(stream.outbox.hand_over(), Ok(true));
+    // A part of the first is with the client; the second's write has the only note.
+    let ids = [publish(&hub, "a"), publish(&hub, "a")];
+    settled(&hub, ids[1], connection);
+    stream.outbox.take(usize::MAX);
+    assert_eq!(fate(&hub, ids[0], connection), Fate::Queued(WaitsFor::Client));
+    stream.end(EndReason::ClientGone);
+    assert_eq!(fate(&hub, ids[0], connection), Fate::Ended(Missed::InPart));
+}

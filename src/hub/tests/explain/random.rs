@@ -76,8 +76,11 @@ fn agrees(id: EventId, fate: &Fate, had: &HashSet<String>) -> bool {
         Fate::Conflated { into, then } => !has(id) && *into > id && agrees(*into, then, had),
         Fate::Ended(Missed::InPart) | Fate::Untraced(Untraced::Forgotten) => true,
         Fate::Queued(_) | Fate::Untraced(_) => false,
-        Fate::Filtered(_) | Fate::HadAlready { .. } | Fate::InGap(_) => !has(id),
-        Fate::OpenedLater | Fate::Ended(_) => !has(id),
+        Fate::Filtered(_)
+        | Fate::HadAlready { .. }
+        | Fate::InGap(_)
+        | Fate::OpenedLater
+        | Fate::Ended(_) => !has(id),
     }
 }
 

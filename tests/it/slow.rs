@@ -113,19 +113,19 @@ fn a_slow_client_is_sent_the_newest_of_each_key_and_everything_else() {
 fn a_ceiling_on_updates_lets_through_the_first_at_once_and_always_the_last() {
     let server = Server::start(&["--stream-max-updates-per-second", "1"]);
     let mut reader = reader(&server);
-    for n in 1..=50 {
+    publish(&server, &json!({"n": 1}), Some("k"), false);
+    assert_eq!(reader.next().data, r#"{"n":1}"#);
+    for n in 2..=50 {
         publish(&server, &json!({"n": n}), Some("k"), false);
     }
-    let mut seen = vec![reader.next().data];
-    assert_eq!(seen[0], r#"{"n":1}"#);
-    let mut stands_for = 1;
+    let (mut stands_for, mut seen) = (1, Vec::new());
     while stands_for < 50 {
         let data: Value = serde_json::from_str(&reader.next().data).unwrap();
         stands_for += data["conflated"].as_u64().unwrap_or(1);
         seen.push(data["n"].to_string());
     }
     assert_eq!((stands_for, seen.last().unwrap().as_str()), (50, "50"));
-    assert!(seen.len() < 50, "{seen:?}");
+    assert!(seen.len() < 49, "{seen:?}");
     assert_eq!(server.status()["limits"]["max_updates_per_second"], 1);
 }
 

@@ -141,8 +141,7 @@ impl Faults {
             let line = self.0.desk.lock().lines.get(&stream.id).and_then(Weak::upgrade);
             let Some(line) = line else { continue };
             log::info!(connection:% = stream.id, how = how.as_str(); "a fault drops a stream");
-            line.drop_now(how);
-            stream.end(EndReason::Fault);
+            line.drop_now(how, || stream.end(EndReason::Fault));
             count += 1;
         }
         count

@@ -6,12 +6,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::support::{EventStream, Server};
+use crate::support::{EventStream, PATIENCE, Server};
 
 fn program(arguments: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tidings"));
@@ -44,9 +46,23 @@ impl Recording {
         let (url, name) = (url(server), file.to_str().unwrap().to_owned());
         let mut arguments = vec!["record", &url, "--session", "me", "--output", &name];
         arguments.extend(more);
+        // What does not come must fail the test rather than hold it up.
+        let patience = PATIENCE.as_secs().to_string();
+        if !more.contains(&"--for") {
+            arguments.extend(["--for", &patience]);
+        }
         let child = program(&arguments).spawn().unwrap();
         server.wait_for_status(|status| status["total_connections"] == 1);
         Self { child, file, directory }
+    }
+
+    /// Waits until this stands in the file.
+    fn wait_for(&self, part: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !fs::read_to_string(&self.file).unwrap().contains(part) {
+            assert!(Instant::now() < deadline, "{part} is not recorded");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits for its end, which is a good one.
@@ -163,7 +179,8 @@ fn a_recording_outlives_the_server() {
 fn a_gap_stands_in_the_file_and_is_not_replayed_by_mistake() {
     let server = Server::start(&FAULTY);
     let recording = Recording::start(&server, &["--events", "2"]);
-    publish(&server, 1);
+    let id = publish(&server, 1);
+    recording.wait_for(&id);
     fault(&server, &json!({"type": "gap", "reason": "overflow"}));
     cut(&server, "cut");
     publish(&server, 2);
@@ -206,9 +223,7 @@ fn a_recording_is_stopped_in_order_and_has_only_what_was_asked_for() {
     for event in [other, mine] {
         assert_eq!(server.post("/events/broadcast", &event.to_string()).head.status, 200);
     }
-    while !fs::read_to_string(&recording.file).unwrap().contains("mine") {
-        std::thread::yield_now();
-    }
+    recording.wait_for("mine");
     kill_process(Pid::from_child(&recording.child), Signal::INT).unwrap();
     let recorded = recording.finish();
     assert_eq!((recorded.all("event"), recorded.all("data")), (vec!["system"], vec!["\"mine\""]));

@@ -32,6 +32,8 @@ pub struct Line {
     id: OnceLock<Uuid>,
     /// Nothing arrives any more: what is written from now on goes nowhere.
     closed: AtomicBool,
+    /// Whoever closes it, the stream's thread perhaps, does it by a reset.
+    is_reset: AtomicBool,
     passage: Mutex<Passage>,
 }
 
@@ -73,6 +75,7 @@ impl Line {
             envelope: profile.envelope,
             id: OnceLock::new(),
             closed: AtomicBool::new(false),
+            is_reset: AtomicBool::new(false),
             passage: Mutex::default(),
         }
     }
@@ -83,15 +86,24 @@ impl Line {
         let _ = self.id.set(id);
     }
 
-    /// Ends the connection now, unless it is to be a clean end: that one the stream says itself.
-    pub fn drop_now(&self, how: HowDropped) {
-        match how {
-            HowDropped::Clean => return,
-            // Where the kernel does not reset, the end must do.
-            HowDropped::Reset => drop(connect_unspec(self.socket.tcp())),
-            HowDropped::Cut => {}
+    /// Ends the connection now; a clean end the stream says itself, once `end` has ended it.
+    pub fn drop_now(&self, how: HowDropped, end: impl FnOnce()) {
+        if how == HowDropped::Clean {
+            return end();
         }
+        self.is_reset.store(how == HowDropped::Reset, Ordering::Release);
+        self.swallow();
+        // Before the socket tells, or it would look as if the client had hung up.
+        end();
         self.close();
+    }
+
+    /// Lets nothing through from now on, not even a goodbye.
+    fn swallow(&self) {
+        // Under the lock, so that nobody misses it between looking and waiting.
+        let _desk = self.faults.0.desk.lock();
+        self.closed.store(true, Ordering::Release);
+        self.faults.0.changed.notify_all();
     }
 
     fn is_closed(&self) -> bool {
@@ -167,11 +179,11 @@ impl Sink for Line {
     }
 
     fn close(&self) {
-        // Under the lock, so that nobody misses it between looking and waiting.
-        let desk = self.faults.0.desk.lock();
-        self.closed.store(true, Ordering::Release);
-        self.faults.0.changed.notify_all();
-        drop(desk);
+        self.swallow();
+        if self.is_reset.load(Ordering::Acquire) {
+            // Where the kernel does not reset, the end must do.
+            let _ = connect_unspec(self.socket.tcp());
+        }
         self.socket.close();
     }
 

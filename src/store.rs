@@ -224,6 +224,14 @@ impl Journal for Store {
     ) -> io::Result<Vec<Arc<Event>>> {
         self.0.readers.read(after, up_to, subscription, limit).map_err(io::Error::other)
     }
+
+    fn find(&self, id: EventId) -> io::Result<Option<Arc<Event>>> {
+        self.0.readers.find(id).map_err(io::Error::other)
+    }
+
+    fn age(&self) -> Duration {
+        self.0.desk.age()
+    }
 }
 
 impl Drop for Shared {

@@ -50,9 +50,9 @@ pub struct Explanation {
 pub struct Known {
     /// The event itself.
     pub event: Arc<Event>,
-    /// Until when the history keeps it, if nothing else pushes it out: milliseconds since 1970-01-01 UTC.
-    /// `None` if it has let it go: then it is in the journal.
-    pub history_until_ms: Option<u64>,
+    /// Until when a client that resumes gets it, if nothing else pushes it out: milliseconds since
+    /// 1970-01-01 UTC; `None` if age is no reason to let it go.
+    pub replayable_until_ms: Option<u64>,
     /// When it was published, on the steady clock, if that was in this process's life.
     published: Option<Instant>,
 }
@@ -67,6 +67,8 @@ pub enum Unknown {
     },
     /// There never was an event with this id.
     Never,
+    /// It may be on a disk that cannot be read now.
+    Unreadable,
     /// Whatever had this id is gone: since when, if that is known, in milliseconds since 1970-01-01 UTC.
     Gone {
         /// Why it is.
@@ -166,20 +168,37 @@ impl Shared {
         let age = self.limits.history_age;
         match self.sequencer.find(id) {
             Found::Kept { event, since, published } => {
-                Ok(Known { event, history_until_ms: Some(self.unix_ms_at(since + age)), published })
+                let until_ms = Some(self.unix_ms_at(since + age));
+                let replayable_until_ms = self.replayable_until_ms(&event, until_ms);
+                Ok(Known { event, replayable_until_ms, published })
             }
+            Found::Stored { event } => {
+                let replayable_until_ms = self.replayable_until_ms(&event, None);
+                Ok(Known { event, replayable_until_ms, published: None })
+            }
+            Found::Unreadable => Err(Unknown::Unreadable),
             Found::NotYet { newest } => Err(Unknown::NotYet { newest }),
             Found::Never => Err(Unknown::Never),
-            Found::Gone { before_restart } => {
+            Found::Gone { because: Some(reason) } => Err(Unknown::Gone { reason, since_ms: None }),
+            Found::Gone { because: None } => {
                 let expired_ms = id.ms.saturating_add(age.as_millis() as u64);
-                let is_expired = expired_ms <= self.clock.unix_ms();
-                Err(match (before_restart, is_expired) {
-                    (true, _) => Unknown::Gone { reason: GapReason::Restart, since_ms: None },
-                    (false, true) => {
-                        Unknown::Gone { reason: GapReason::Expired, since_ms: Some(expired_ms) }
-                    }
-                    (false, false) => Unknown::Gone { reason: GapReason::Overflow, since_ms: None },
+                Err(if expired_ms <= self.clock.unix_ms() {
+                    Unknown::Gone { reason: GapReason::Expired, since_ms: Some(expired_ms) }
+                } else {
+                    Unknown::Gone { reason: GapReason::Overflow, since_ms: None }
                 })
+            }
+        }
+    }
+
+    /// Until when an event can be replayed that the history keeps so long.
+    fn replayable_until_ms(&self, event: &Event, history_until_ms: Option<u64>) -> Option<u64> {
+        match self.sequencer.journal_age(event) {
+            None => history_until_ms,
+            Some(Duration::ZERO) => None,
+            Some(age) => {
+                let journal_until_ms = event.time_ms.saturating_add(age.as_millis() as u64);
+                history_until_ms.max(Some(journal_until_ms))
             }
         }
     }
@@ -263,6 +282,7 @@ fn verdict(event: &Result<Known, Unknown>, accounts: &[Account], who: Who<'_>) -
     let known = match event {
         Ok(known) => known,
         Err(Unknown::Gone { .. }) => return Verdict::Forgotten,
+        Err(Unknown::Unreadable) => return Verdict::NotTraced,
         Err(_) => return Verdict::UnknownEvent,
     };
     let verdicts = accounts.iter().filter_map(|account| Some((account, account.verdict()?)));

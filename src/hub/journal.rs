@@ -49,6 +49,12 @@ pub trait Journal: Send + Sync + fmt::Debug {
         subscription: &Subscription,
         limit: usize,
     ) -> io::Result<Vec<Arc<Event>>>;
+
+    /// The kept event with this id.
+    fn find(&self, id: EventId) -> io::Result<Option<Arc<Event>>>;
+
+    /// How long an event is kept, if it is not pushed out; zero: for ever.
+    fn age(&self) -> Duration;
 }
 
 /// What a hub is told of the time before it.

@@ -89,12 +89,16 @@ pub(super) enum Found {
         /// When it was published, if this process took it.
         published: Option<Instant>,
     },
+    /// In the journal only.
+    Stored { event: Arc<Event> },
+    /// In the journal, if it is anywhere; and that cannot be read.
+    Unreadable,
     /// Its id is still to be given.
     NotYet { newest: EventId },
     /// There never was one with this id.
     Never,
-    /// Nowhere any more, if it ever was.
-    Gone { before_restart: bool },
+    /// Nowhere any more, if it ever was; and why, if that is known.
+    Gone { because: Option<GapReason> },
 }
 
 impl Sequencer {
@@ -218,20 +222,39 @@ impl Sequencer {
 
     /// Looks for an event.
     pub fn find(&self, id: EventId) -> Found {
-        let order = self.order.lock();
-        let before_restart = id <= self.began_after;
-        if let Some((event, since)) = order.history.find(id) {
-            let published = (!before_restart).then_some(since);
-            return Found::Kept { event: event.clone(), since, published };
+        let is_ours = id > self.began_after;
+        {
+            let order = self.order.lock();
+            if let Some((event, since)) = order.history.find(id) {
+                let published = is_ours.then_some(since);
+                return Found::Kept { event: event.clone(), since, published };
+            }
+            let newest = order.history.last();
+            if id > newest {
+                return Found::NotYet { newest };
+            } else if id > order.history.begins_after() {
+                return Found::Never;
+            }
         }
-        let newest = order.history.last();
-        if id > newest {
-            Found::NotYet { newest }
-        } else if id > order.history.begins_after() {
-            Found::Never
-        } else {
-            Found::Gone { before_restart }
+        let restart = (!is_ours).then_some(GapReason::Restart);
+        let Some(journal) = &self.journal else { return Found::Gone { because: restart } };
+        match journal.find(id) {
+            Ok(Some(event)) => Found::Stored { event },
+            Ok(None) => {
+                let (begins_after, reason) = journal.begins_after();
+                Found::Gone { because: if id <= begins_after { Some(reason) } else { restart } }
+            }
+            Err(error) => {
+                log::error!("cannot look for an event: {error}");
+                Found::Unreadable
+            }
         }
+    }
+
+    /// How long the journal keeps an event that is on disk; zero: for ever. None: it does not.
+    pub fn journal_age(&self, event: &Event) -> Option<Duration> {
+        let journal = self.journal.as_ref().filter(|_| event.is_stored())?;
+        Some(journal.age())
     }
 
     /// What is not in the history has an id up to this one.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::row;
 use crate::event::subscription::{NameFilter, Subscription};
@@ -43,10 +43,28 @@ impl Readers {
         subscription: &Subscription,
         limit: usize,
     ) -> rusqlite::Result<Vec<Arc<Event>>> {
+        self.with(|connection| {
+            Span { after, up_to, limit, ids: Vec::new() }.read(connection, subscription)
+        })
+    }
+
+    /// The kept event with this id.
+    pub fn find(&self, id: EventId) -> rusqlite::Result<Option<Arc<Event>>> {
+        let columns = row::COLUMNS;
+        self.with(|connection| {
+            let mut query = connection
+                .prepare_cached(&format!("SELECT {columns} FROM event WHERE ms = ?1 AND n = ?2"))?;
+            query.query_row(params![id.ms as i64, id.n], row::event).optional()
+        })
+    }
+
+    fn with<T>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
         let (connection, outcome) = match self.lend() {
             Ok(mut connection) => {
-                let span = Span { after, up_to, limit, ids: Vec::new() };
-                let outcome = span.read(&mut connection, subscription);
+                let outcome = read(&mut connection);
                 (Some(connection), outcome)
             }
             Err(error) => (None, Err(error)),

@@ -228,6 +228,11 @@ impl Desk {
         *self.begins_after.lock()
     }
 
+    /// How long an event is kept; zero: for ever.
+    pub fn age(&self) -> Duration {
+        self.limits.log_age
+    }
+
     pub fn trouble(&self) -> Option<String> {
         self.pending.lock().trouble.clone()
     }

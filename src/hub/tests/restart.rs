@@ -78,6 +78,17 @@ impl Journal for Shelf {
         let matching = inside.filter(|event| subscription.matches(&event.body));
         Ok(matching.take(limit).cloned().collect())
     }
+
+    fn find(&self, id: EventId) -> io::Result<Option<Arc<Event>>> {
+        if self.is_unreadable.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the disk is gone"));
+        }
+        Ok(self.committed.lock().iter().find(|event| event.id == id).cloned())
+    }
+
+    fn age(&self) -> Duration {
+        Duration::from_secs(86_400)
+    }
 }
 
 /// How sure the events of each type in [`TYPES`] are: committed before the publisher is told; kept, but
@@ -223,6 +234,14 @@ fn no_id_is_later_than_the_journal_allows() {
         fn latest_ms(&self) -> u64 {
             1_000
         }
+        fn find(&self, _: EventId) -> io::Result<Option<Arc<Event>>> {
+            Ok(None)
+        }
+
+        fn age(&self) -> Duration {
+            Duration::ZERO
+        }
+
         fn begins_after(&self) -> (EventId, GapReason) {
             (EventId::default(), GapReason::Restart)
         }
@@ -245,4 +264,44 @@ fn no_id_is_later_than_the_journal_allows() {
     clock.advance(Duration::from_secs(5));
     assert_eq!(id(), EventId { ms: 1_000, n: 0 });
     assert_eq!(id(), EventId { ms: 1_000, n: 1 });
+}
+
+#[test]
+fn an_event_that_only_the_journal_has_is_explained_too() {
+    let (shelf, clock) = (Arc::new(Shelf::default()), Arc::new(ManualClock::at(1_000_000)));
+    let limits = Limits { history_events: 1, ..Limits::default() };
+    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock).unwrap();
+    let joined =
+        hub.join(profile(&[Topic::events()], &["a"], Resume::FromNow), Memory::endless()).unwrap();
+    let connection = joined.writer.stream().id;
+    let ids = ["a", "b", "a"].map(|name| {
+        let event = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), name, 1) };
+        let id = hub.publish(event).unwrap().id();
+        shelf.commit(1);
+        id
+    });
+    let explain = |id| hub.explain(id, Who::Connection(connection));
+    for id in ids {
+        let until_ms = 1_000_000 + 86_400_000;
+        assert_eq!(explain(id).event.unwrap().replayable_until_ms, Some(until_ms));
+    }
+    while explain(ids[2]).accounts[0].fate == Some(Fate::Queued(WaitsFor::Dispatcher)) {
+        std::thread::yield_now();
+    }
+    let fates = ids.map(|id| explain(id).accounts[0].fate.clone().unwrap());
+    let waits = Fate::Queued(WaitsFor::Client);
+    assert_eq!(fates, [waits.clone(), Fate::Filtered(Rule::Type), waits]);
+    serve(joined);
+    let written = || explain(ids[0]).accounts[0].lag;
+    while written().is_none() {
+        std::thread::yield_now();
+    }
+    assert!(written().is_some_and(|lag| !lag.is_steady), "the journal knows no steady clock");
+    shelf.is_unreadable.store(true, Ordering::Relaxed);
+    let unreadable = explain(ids[0]);
+    assert_eq!(unreadable.event.err(), Some(Unknown::Unreadable));
+    assert_eq!(unreadable.verdict, Verdict::NotTraced);
+    shelf.is_unreadable.store(false, Ordering::Relaxed);
+    let never = explain(EventId { n: 7, ..ids[0].just_before() });
+    assert_eq!(never.verdict, Verdict::Forgotten, "{:?}", never.event);
 }

@@ -83,3 +83,14 @@ fn a_type_that_is_rare_is_found_without_reading_the_others() {
     let plan: String = other.query_row(plan, [], |row| row.get(3)).unwrap();
     assert!(plan.contains("COVERING INDEX event_by_topic (topic=? AND matched=? AND"), "{plan}");
 }
+
+#[test]
+fn one_event_is_found_by_its_id() {
+    let place = Place::new();
+    let (store, _) = place.open();
+    keep_many(&store, [id(1, 0), id(1, 1), id(2, 0)]);
+    let found = store.find(id(1, 1)).unwrap().unwrap();
+    assert_eq!((found.id, found.is_stored()), (id(1, 1), true));
+    assert!(store.find(id(1, 2)).unwrap().is_none());
+    assert_eq!(store.age(), Limits::default().log_age);
+}

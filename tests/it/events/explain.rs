@@ -1,5 +1,6 @@
 //! `GET /events/explain`: what is said of an event's way, from outside.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{broadcast, connected, publish};
@@ -132,8 +133,24 @@ fn a_poll_is_a_connection_too() {
 }
 
 #[test]
+fn after_a_restart_the_event_is_known_and_its_connections_are_not() {
+    let mut server = Server::start(&[]);
+    let _stream = connected(&server, "/events?session_id=me");
+    let event = json!({"event_type": "test", "data": 1, "durable": true});
+    let id = broadcast(&server, &event)["event_id"].as_str().unwrap().to_owned();
+    server.signal(Signal::TERM);
+    server.wait();
+    let server = server.start_again(&["--history-events", "1"]);
+    publish(&server, "pushes it out of the history");
+    let answer = ask(&server, &format!("event={id}&session=me"));
+    assert_eq!(answer["verdict"], "not_connected", "{answer:#}");
+    assert_eq!(answer["event"]["id"], id);
+    assert!(answer["replayable_until"].is_string());
+}
+
+#[test]
 fn what_is_not_known_is_said_to_be() {
-    let server = Server::start(&["--history-events", "1"]);
+    let server = Server::start(&["--history-events", "1", "--passing-types", "test"]);
     let nobody = "67e55044-10b1-426f-9247-bb680e5fe0c8";
     let gone = publish(&server, 1);
     let kept = publish(&server, 2);

@@ -91,7 +91,7 @@ fn document(question: &Question, explanation: &Explanation, app: &App) -> Value 
         "verdict": explanation.verdict.as_str(),
         "because": words::because(question, explanation, app),
         "event": known.map_or_else(|| json!({ "id": question.event }), event),
-        "replayable_until": known.and_then(|known| known.history_until_ms).map(iso),
+        "replayable_until": known.and_then(|known| known.replayable_until_ms).map(iso),
     });
     let view = |account| {
         let known = explanation.event.as_ref();

@@ -102,12 +102,14 @@ fn of_missing(unknown: Unknown, app: &App) -> String {
         Unknown::NotYet { newest } => {
             format!("there is no event with this id yet; the newest is {newest}.")
         }
+        Unknown::Unreadable => "the disk on which it may be cannot be read at present.".into(),
         Unknown::Never => "there never was an event with this id.".into(),
         Unknown::Gone { reason, since_ms } => {
             let since = since_ms.map(|ms| format!(" since {}", iso(ms))).unwrap_or_default();
             let why = match reason {
-                GapReason::Expired => format!("events are kept for {age} s"),
-                GapReason::Overflow => "newer events needed its place in the history".into(),
+                GapReason::Expired if since_ms.is_some() => format!("it was kept for {age} s"),
+                GapReason::Expired => "it was too old".into(),
+                GapReason::Overflow => "newer events needed its place".into(),
                 GapReason::Restart => "the server was restarted since".into(),
             };
             format!("what had this id, if anything did, is gone{since}: {why}.")
@@ -249,12 +251,14 @@ fn of_untraced(untraced: Untraced) -> &'static str {
 
 /// Until when a client that comes back gets the event.
 fn replayable(known: &Known) -> String {
-    match known.history_until_ms {
+    match known.replayable_until_ms {
         Some(ms) => format!(
             "A client that resumes with an earlier id gets it replayed until {}, unless newer events \
              need its place.",
             iso(ms)
         ),
-        None => "A client that resumes with an earlier id gets it replayed.".into(),
+        None => "A client that resumes with an earlier id gets it replayed, as long as newer events do not \
+                 need its place."
+            .into(),
     }
 }

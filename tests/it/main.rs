@@ -7,9 +7,11 @@
     reason = "a test ends by panicking; clippy knows that of test functions, not of their helpers"
 )]
 
+mod crash;
 mod events;
 mod fanout;
 mod faults;
+mod fleet;
 mod handover;
 mod hostile;
 mod limits;

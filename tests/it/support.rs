@@ -62,7 +62,8 @@ impl Server {
         Self::spawn(inheriting(listener.try_clone().unwrap(), flags), self.data.clone())
     }
 
-    fn spawn(mut program: Command, data: Arc<TempDir>) -> Self {
+    /// Starts it as `program`, on this data directory, and waits until it is ready.
+    pub(crate) fn spawn(mut program: Command, data: Arc<TempDir>) -> Self {
         // A flag wins over it.
         program.env("TIDINGS_DATA_DIR", data.path());
         let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
@@ -130,6 +131,12 @@ impl Server {
         value.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// Leaves it no more of something than this, until more is allowed again.
+    pub(crate) fn limit_for_now(&self, resource: Resource, most: Option<u64>) {
+        let limit = Rlimit { current: most, maximum: None };
+        prlimit(Some(Pid::from_child(&self.child)), resource, limit).unwrap();
+    }
+
     /// Leaves it no more of something than this.
     pub(crate) fn limit(&self, resource: Resource, most: u64) {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
@@ -173,9 +180,10 @@ impl Server {
 }
 
 /// The program with a socket as descriptor 3, as systemd passes it. A shell does what a process can do
-/// only for itself: say its own number.
+/// only for itself: say its own number. A file that may not grow is to be an error, as a full disk is,
+/// and not the signal that a process dies of.
 pub(crate) fn inheriting(socket: impl Into<OwnedFd>, flags: &[&str]) -> Command {
-    let pass = r#"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
+    let pass = r#"trap "" XFSZ; exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
     let mut shell = Command::new("/bin/sh");
     shell.env_clear().args(["-c", pass, env!("CARGO_BIN_EXE_tidings")]).args(flags);
     shell.stdin(socket.into());

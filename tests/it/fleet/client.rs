@@ -90,7 +90,7 @@ impl Client {
     /// One connection, from its request to its end.
     fn listen(&mut self) -> io::Result<()> {
         let is_slow = matches!(self.habit, Habit::Stalls | Habit::Sips);
-        let mut connection = connect(self.world.address, LOOK, is_slow.then_some(4_096))?;
+        let mut connection = connect(self.world.address, LOOK, is_slow.then_some(8_192))?;
         connection.write_all(self.request().as_bytes())?;
         let stay = Instant::now() + Duration::from_millis(self.random.u64(50..15_000));
         let mut open = Open { world: self.world.clone(), is_open: false };

@@ -83,7 +83,12 @@ fn run(settings: Settings, inherited: Option<Inherited>) -> Result<(), String> {
     let listener = listener::open(inherited, settings.listen, settings.serve.listen_backlog)
         .map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
     let address = listener.local_addr().map_err(|e| format!("cannot listen: {e}"))?;
-    let app = Arc::new(app(settings)?);
+    let app = match app(settings, &shutdown) {
+        Ok(app) => Arc::new(app),
+        // It was still waiting for an earlier process to end.
+        Err(_) if shutdown.is_triggered() => return Ok(()),
+        Err(sentence) => return Err(sentence),
+    };
     // For people, and for programs that chose port 0: the one line that is not a log line.
     eprintln!("tidings: listening on http://{address}");
     serve::run(&listener, &app, &shutdown).map_err(|e| format!("cannot serve: {e}"))?;
@@ -97,9 +102,9 @@ fn run(settings: Settings, inherited: Option<Inherited>) -> Result<(), String> {
 }
 
 /// Opens what outlives the process, and starts the parts on top of it.
-fn app(settings: Settings) -> Result<App, String> {
+fn app(settings: Settings, shutdown: &Shutdown) -> Result<App, String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (store, past) = open_store(&settings, &clock)?;
+    let (store, past) = open_store(&settings, &clock, shutdown)?;
     let cannot_start = |e: io::Error| format!("cannot start: {e}");
     let mut app = start(settings, clock, store.as_ref(), past).map_err(cannot_start)?;
     app.store = store;
@@ -110,6 +115,7 @@ fn app(settings: Settings) -> Result<App, String> {
 fn open_store(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
+    shutdown: &Shutdown,
 ) -> Result<(Option<Store>, Past), String> {
     if settings.data_dir.as_os_str().is_empty() {
         return Ok((None, Past::unknown(clock.unix_ms())));
@@ -119,7 +125,14 @@ fn open_store(
         events: settings.hub.history_events,
         bytes: settings.hub.history_bytes,
     };
-    let opened = Store::open(&settings.data_dir, &settings.store, recent, clock.clone());
+    if settings.store.lock_wait < settings.serve.stop_timeout {
+        log::warn!(
+            "data_dir_wait_seconds is shorter than stop_timeout_seconds: who takes over from this process \
+             may give up before it has ended"
+        );
+    }
+    let (path, limits) = (&settings.data_dir, &settings.store);
+    let opened = Store::open(path, limits, recent, clock.clone(), shutdown);
     opened.map(|(store, past)| (Some(store), past)).map_err(|error| error.to_string())
 }
 

@@ -42,6 +42,7 @@ use crate::clock::Clock;
 use crate::event::subscription::Subscription;
 use crate::event::{Event, EventId, EventName};
 use crate::hub::{GapReason, Journal, Past, Remains};
+use crate::shutdown::Shutdown;
 
 /// What the store may use; `0` (or a zero duration) means off unless said otherwise.
 #[derive(Debug, Clone)]
@@ -150,8 +151,9 @@ impl Store {
         limits: &Limits,
         recent: Recent,
         clock: Arc<dyn Clock>,
+        stop: &Shutdown,
     ) -> Result<(Self, Past), OpenError> {
-        let directory = Directory::open(path, limits.lock_wait)?;
+        let directory = Directory::open(path, limits.lock_wait, stop)?;
         let mut log = open_log(&directory, clock.unix_ms())?;
         let unusable = |source| OpenError::Database { path: directory.database(), source };
         let last = log.last().map_err(unusable)?;

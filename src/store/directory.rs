@@ -4,10 +4,10 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::OpenError;
+use crate::shutdown::Shutdown;
 
 /// How often a directory that is in use is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -21,8 +21,9 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Creates the directory if need be, and waits for an earlier process to let go of it.
-    pub fn open(path: &Path, at_most: Duration) -> Result<Self, OpenError> {
+    /// Creates the directory if need be, and waits for an earlier process to let go of it, or until this
+    /// one is told to stop.
+    pub fn open(path: &Path, at_most: Duration, stop: &Shutdown) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
@@ -32,10 +33,11 @@ impl Directory {
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
                 Err(TryLockError::Error(source)) => return Err(unusable(source)),
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                    return Err(OpenError::InUse { path: path.to_owned() });
+                Err(TryLockError::WouldBlock) => {
+                    if Instant::now() >= deadline || stop.wait_for(LOOK_AGAIN) {
+                        return Err(OpenError::InUse { path: path.to_owned() });
+                    }
                 }
-                Err(TryLockError::WouldBlock) => thread::sleep(LOOK_AGAIN),
             }
         }
     }
@@ -78,27 +80,42 @@ fn with(path: &Path, suffix: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
+
+    const A_MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_directory_has_one_owner_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
-        let first = Directory::open(&path, Duration::ZERO).unwrap();
-        let second = Directory::open(&path, Duration::ZERO);
+        let first = Directory::open(&path, Duration::ZERO, &Shutdown::new()).unwrap();
+        let second = Directory::open(&path, Duration::ZERO, &Shutdown::new());
         assert!(matches!(second, Err(OpenError::InUse { .. })), "{second:?}");
         let waiting = thread::spawn({
             let path = path.clone();
-            move || Directory::open(&path, Duration::from_secs(60)).map(drop)
+            move || Directory::open(&path, A_MINUTE, &Shutdown::new()).map(drop)
         });
         drop(first);
         waiting.join().unwrap().unwrap();
     }
 
     #[test]
+    fn whoever_is_told_to_stop_waits_no_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let _owner = Directory::open(folder.path(), Duration::ZERO, &Shutdown::new()).unwrap();
+        let stop = Shutdown::new();
+        stop.trigger();
+        let started = Instant::now();
+        assert!(Directory::open(folder.path(), A_MINUTE, &stop).is_err());
+        assert!(started.elapsed() < A_MINUTE);
+    }
+
+    #[test]
     fn what_is_no_directory_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let opened = Directory::open(file.path(), Duration::ZERO);
+        let opened = Directory::open(file.path(), Duration::ZERO, &Shutdown::new());
         assert!(matches!(opened, Err(OpenError::Directory { .. })), "{opened:?}");
     }
 }

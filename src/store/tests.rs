@@ -43,7 +43,7 @@ impl Place {
 
     fn try_open(&self, limits: &Limits, recent: Recent) -> Result<(Store, Past), OpenError> {
         let limits = Limits { lock_wait: Duration::ZERO, ..limits.clone() };
-        Store::open(self.folder.path(), &limits, recent, self.clock.clone())
+        Store::open(self.folder.path(), &limits, recent, self.clock.clone(), &Shutdown::new())
     }
 
     fn file(&self, name: &str) -> PathBuf {

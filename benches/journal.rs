@@ -13,6 +13,7 @@ use tidings::clock::{Clock, SystemClock};
 use tidings::event::topic::Topic;
 use tidings::event::{Event, EventData, EventId, Keeping, NewEvent};
 use tidings::hub::{Journal, Remains};
+use tidings::shutdown::Shutdown;
 use tidings::store::{Limits, Recent, Store, Sync};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -40,7 +41,8 @@ fn main() -> Outcome<()> {
 fn open(directory: &Path, sync: Sync) -> Outcome<(Store, EventId)> {
     // Nothing is trimmed meanwhile.
     let limits = Limits { sync, log_bytes: 0, ..Limits::default() };
-    let (store, past) = Store::open(directory, &limits, RECENT, Arc::new(SystemClock))?;
+    let (store, past) =
+        Store::open(directory, &limits, RECENT, Arc::new(SystemClock), &Shutdown::new())?;
     Ok((store, past.last))
 }
 

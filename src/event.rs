@@ -18,7 +18,7 @@ pub mod topic;
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -39,8 +39,8 @@ pub struct Event {
     pub taken: Option<Instant>,
     /// What the publisher said.
     pub body: NewEvent,
-    /// Whether it is on disk. Set by the journal.
-    stored: AtomicBool,
+    /// What became of it on its way to the disk: a [`Fate`] as a number. Set by the journal.
+    fate: AtomicU8,
     /// The encoded forms, each made when the first stream of its dialect needs it.
     frames: [OnceLock<Frame>; Dialect::COUNT],
 }
@@ -48,9 +48,9 @@ pub struct Event {
 impl Event {
     /// Gives `body` its place in the order.
     pub fn new(id: EventId, time_ms: u64, body: NewEvent) -> Self {
-        let stored = AtomicBool::new(false);
+        let fate = AtomicU8::new(Fate::Open as u8);
         let frames = std::array::from_fn(|_| OnceLock::new());
-        Self { id, time_ms, taken: None, body, stored, frames }
+        Self { id, time_ms, taken: None, body, fate, frames }
     }
 
     /// The same event, taken from its publisher at `now`.
@@ -61,12 +61,23 @@ impl Event {
 
     /// Notes that the event is on disk.
     pub fn note_stored(&self) {
-        self.stored.store(true, Ordering::Release);
+        self.fate.store(Fate::Stored as u8, Ordering::Release);
+    }
+
+    /// Notes that the event will not be on disk, though it was to be.
+    pub fn note_given_up(&self) {
+        self.fate.store(Fate::GivenUp as u8, Ordering::Release);
     }
 
     /// Whether the event is on disk.
     pub fn is_stored(&self) -> bool {
-        self.stored.load(Ordering::Acquire)
+        self.fate.load(Ordering::Acquire) == Fate::Stored as u8
+    }
+
+    /// Whether it is on its way to the disk, if there is one.
+    pub fn is_underway(&self) -> bool {
+        self.body.keeping > Keeping::Passing
+            && self.fate.load(Ordering::Acquire) == Fate::Open as u8
     }
 
     /// The event's bytes in `dialect`, encoded on first use and shared by all streams from then on.
@@ -78,6 +89,15 @@ impl Event {
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.body.data.as_str().len() * 2
     }
+}
+
+/// What became of an event on its way to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is not there yet, and need not ever be.
+    Open,
+    Stored,
+    GivenUp,
 }
 
 /// An event as its publisher made it: valid, but not yet in any order.

@@ -49,6 +49,7 @@ pub use self::explain::{
     WaitsFor, What, Who,
 };
 pub use self::gap::{Gap, GapReason};
+pub use self::history::Page;
 pub use self::joined::Joined;
 pub use self::journal::{Gone, Journal, Past, Remains};
 pub use self::limits::{Limits, MAX_SHARDS};

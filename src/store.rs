@@ -41,7 +41,7 @@ use self::writer::Desk;
 use crate::clock::Clock;
 use crate::event::subscription::Subscription;
 use crate::event::{Event, EventId, EventName};
-use crate::hub::{GapReason, Journal, Past, Remains};
+use crate::hub::{GapReason, Journal, Page, Past, Remains};
 use crate::shutdown::Shutdown;
 
 /// What the store may use; `0` (or a zero duration) means off unless said otherwise.
@@ -223,7 +223,7 @@ impl Journal for Store {
         up_to: EventId,
         subscription: &Subscription,
         limit: usize,
-    ) -> io::Result<Vec<Arc<Event>>> {
+    ) -> io::Result<Page> {
         self.0.readers.read(after, up_to, subscription, limit).map_err(io::Error::other)
     }
 

@@ -22,6 +22,8 @@ use crate::event::{Event, EventId};
 #[derive(Debug)]
 pub(super) struct History {
     limits: Bounds,
+    /// What is kept is also on its way to a disk.
+    has_journal: bool,
     last: EventId,
     events: VecDeque<Kept>,
     /// The index of `events[0]`, counted from the first event ever stored.
@@ -60,7 +62,7 @@ pub(super) struct Owed {
 
 /// A piece of what a client is owed.
 #[derive(Debug, Default)]
-pub(super) struct Page {
+pub struct Page {
     /// Everything that matches up to `complete_to`, in its order.
     pub events: Vec<Arc<Event>>,
     /// Where the next piece begins.
@@ -75,7 +77,7 @@ const PAGE_EVENTS_OF_TOPIC: usize = if cfg!(test) { 2 } else { 16 };
 
 impl History {
     /// A history that goes on after `past`. `unix_ms` is the wall clock's time at `now`.
-    pub fn new(limits: &Limits, past: Past, now: Instant, unix_ms: u64) -> Self {
+    pub fn new(limits: &Limits, past: Past, has_journal: bool, now: Instant, unix_ms: u64) -> Self {
         let bounds = Bounds {
             age: limits.history_age,
             events: limits.history_events,
@@ -83,6 +85,7 @@ impl History {
         };
         let mut history = Self {
             limits: bounds,
+            has_journal,
             last: past.last,
             events: VecDeque::new(),
             first_index: 0,
@@ -150,7 +153,7 @@ impl History {
 
     fn trim(&mut self, now: Instant) {
         self.expire(now);
-        while self.is_over_full() {
+        while self.is_over_full() && self.may_let_go() {
             self.evict(GapReason::Overflow);
         }
     }
@@ -159,9 +162,15 @@ impl History {
     pub fn expire(&mut self, now: Instant) {
         let age = self.limits.age;
         let too_old = |kept: &Kept| now.saturating_duration_since(kept.since) >= age;
-        while self.events.front().is_some_and(too_old) {
+        while self.events.front().is_some_and(too_old) && self.may_let_go() {
             self.evict(GapReason::Expired);
         }
+    }
+
+    /// What is on its way to the disk stays until it is there, or a client that comes back in between
+    /// would find it nowhere. It is in memory anyway, within the journal's own bounds.
+    fn may_let_go(&self) -> bool {
+        !self.has_journal || self.events.front().is_some_and(|kept| !kept.event.is_underway())
     }
 
     fn is_over_full(&self) -> bool {
@@ -272,7 +281,7 @@ mod tests {
 
     fn history(events: usize) -> History {
         let limits = Limits { history_events: events, ..Limits::default() };
-        History::new(&limits, Past::unknown(START.ms), Instant::now(), 0)
+        History::new(&limits, Past::unknown(START.ms), false, Instant::now(), 0)
     }
 
     fn id(ms: u64) -> EventId {
@@ -387,7 +396,7 @@ mod tests {
     #[test]
     fn a_full_history_by_bytes_lets_the_oldest_go() {
         let limits = Limits { history_bytes: 2_000, ..Limits::default() };
-        let mut history = History::new(&limits, Past::unknown(START.ms), Instant::now(), 0);
+        let mut history = History::new(&limits, Past::unknown(START.ms), false, Instant::now(), 0);
         (0..100).for_each(|n| push(&mut history, 1001 + n, "a", "e"));
         assert!(history.bytes() <= 2_000 && history.len() > 2, "{} bytes", history.bytes());
     }

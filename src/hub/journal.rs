@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gap::GapReason;
+use super::history::Page;
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
 use crate::event::{Event, EventId, EventName};
@@ -40,15 +41,15 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// under the same lock.
     fn begins_after(&self) -> (EventId, GapReason);
 
-    /// The kept events after one id up to another (that one included) that match, the oldest first;
-    /// at most `limit`. Fewer mean that there are no more.
+    /// The kept events after one id up to another (that one included) that match, the oldest first; at
+    /// most `limit`, and fewer if they are large.
     fn read(
         &self,
         after: EventId,
         up_to: EventId,
         subscription: &Subscription,
         limit: usize,
-    ) -> io::Result<Vec<Arc<Event>>>;
+    ) -> io::Result<Page>;
 
     /// The kept event with this id.
     fn find(&self, id: EventId) -> io::Result<Option<Arc<Event>>>;

@@ -107,7 +107,7 @@ impl Replay {
             let announced = self.gap.map_or(self.position, |gap| gap.to.max(self.position));
             let page = match from.source(self.position, announced, self.up_to, wants) {
                 Source::History(page) => page,
-                Source::Journal { up_to } => self.read_journal(from, up_to, wants)?,
+                Source::Journal { up_to } => self.read_journal(from, announced, up_to, wants)?,
                 Source::Gone => return Err(EndReason::SlowConsumer),
             };
             self.position = page.complete_to;
@@ -121,17 +121,13 @@ impl Replay {
     fn read_journal(
         &self,
         from: &Sequencer,
+        announced: EventId,
         up_to: EventId,
         wants: &Subscription,
     ) -> Result<Page, EndReason> {
-        let events = from.read_journal(self.position, up_to, wants, JOURNAL_PIECE_EVENTS);
-        let events = events.map_err(|error| {
-            log::error!("cannot read what a client is owed: {error}");
-            EndReason::SlowConsumer
-        })?;
-        let is_whole = events.len() < JOURNAL_PIECE_EVENTS;
-        let last = events.last().map(|event| event.id);
-        let complete_to = last.filter(|_| !is_whole).unwrap_or(up_to);
-        Ok(Page { events, complete_to })
+        let span = (self.position, up_to);
+        let page = from.read_journal(span, announced, wants, JOURNAL_PIECE_EVENTS);
+        let page = page.inspect_err(|error| log::error!("cannot read what is kept: {error}"));
+        page.ok().flatten().ok_or(EndReason::SlowConsumer)
     }
 }

@@ -111,7 +111,7 @@ impl Sequencer {
         journal: Option<Arc<dyn Journal>>,
     ) -> Self {
         let began_after = past.last;
-        let history = History::new(limits, past, clock.now(), clock.unix_ms());
+        let history = History::new(limits, past, journal.is_some(), clock.now(), clock.unix_ms());
         let audience = Audience::default();
         let order = Mutex::new(Order { history, audience, closed: false, stopped: false });
         let (publish_wait, room) = (limits.publish_wait, Condvar::new());
@@ -208,16 +208,21 @@ impl Sequencer {
         }
     }
 
-    /// Reads what the history has let go.
+    /// Reads what the history has let go, at most `limit` events of it; none if some has been trimmed
+    /// meanwhile and a gap up to `announced` does not cover that.
     pub fn read_journal(
         &self,
-        after: EventId,
-        up_to: EventId,
+        span: (EventId, EventId),
+        announced: EventId,
         wants: &Subscription,
         limit: usize,
-    ) -> io::Result<Vec<Arc<Event>>> {
-        let Some(journal) = &self.journal else { return Ok(Vec::new()) };
-        journal.read(after, up_to, wants, limit)
+    ) -> io::Result<Option<Page>> {
+        let Some(journal) = &self.journal else { return Ok(None) };
+        let (after, up_to) = span;
+        let page = journal.read(after, up_to, wants, limit)?;
+        // Asked afterwards: what is trimmed is announced before it is gone.
+        let is_whole = journal.begins_after().0 <= announced;
+        Ok(is_whole.then_some(page))
     }
 
     /// Looks for an event.

@@ -9,10 +9,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use super::row;
 use crate::event::subscription::{NameFilter, Subscription};
 use crate::event::{Event, EventId, EventName};
+use crate::hub::Page;
 
 /// How many read at the same time; the others wait for one of them. Each has pages in memory, and when
 /// a server comes back, thousands of clients do.
 const READERS: usize = 4;
+
+/// A piece is no larger than this, but for its last event: a client that comes back may be owed a lot.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Connections that only read. Each serves one reader at a time.
 #[derive(Debug)]
@@ -42,7 +46,7 @@ impl Readers {
         up_to: EventId,
         subscription: &Subscription,
         limit: usize,
-    ) -> rusqlite::Result<Vec<Arc<Event>>> {
+    ) -> rusqlite::Result<Page> {
         self.with(|connection| {
             Span { after, up_to, limit, ids: Vec::new() }.read(connection, subscription)
         })
@@ -109,7 +113,7 @@ impl Span {
         mut self,
         connection: &mut Connection,
         subscription: &Subscription,
-    ) -> rusqlite::Result<Vec<Arc<Event>>> {
+    ) -> rusqlite::Result<Page> {
         let view = connection.transaction()?;
         for topic in subscription.topics() {
             let topic = topic.to_string();
@@ -131,8 +135,18 @@ impl Span {
         let columns = row::COLUMNS;
         let by_id = format!("SELECT {columns} FROM event WHERE ms = ?1 AND n = ?2");
         let mut by_id = view.prepare_cached(&by_id)?;
-        let ids = self.ids.iter();
-        ids.map(|id| by_id.query_row(params![id.ms as i64, id.n], row::event)).collect()
+        let mut page = Page { events: Vec::new(), complete_to: self.up_to };
+        let mut bytes = 0;
+        for id in &self.ids {
+            let event = by_id.query_row(params![id.ms as i64, id.n], row::event)?;
+            bytes += event.weight();
+            page.events.push(event);
+            if bytes >= PAGE_BYTES {
+                page.complete_to = *id;
+                break;
+            }
+        }
+        Ok(page)
     }
 
     /// Adds what there is of one topic and type.

@@ -130,8 +130,10 @@ fn what_a_client_is_owed_is_read_by_topic_and_type_in_order() {
     }
     let check =
         |after: u32, up_to: u32, topics: &[&str], names: &[&str], limit, expected: &[u32]| {
-            let events =
-                store.read(id(0, after), id(0, up_to), &wants(topics, names), limit).unwrap();
+            let events = store
+                .read(id(0, after), id(0, up_to), &wants(topics, names), limit)
+                .unwrap()
+                .events;
             let got: Vec<_> = events.iter().map(|event| event.id.n).collect();
             assert_eq!(got, expected, "({after}, {up_to}] of {topics:?} {names:?}");
         };

@@ -152,6 +152,7 @@ impl Desk {
         if !self.is_noted(name) && !pending.unsure.contains(name) {
             pending.unsure.push(name.clone());
         }
+        event.note_given_up();
         self.counters.given_up.fetch_add(1, Ordering::Relaxed);
         true
     }

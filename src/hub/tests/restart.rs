@@ -12,6 +12,8 @@ struct Shelf {
     committed: Mutex<Vec<Arc<Event>>>,
     pending: Mutex<Vec<Arc<Event>>>,
     is_unreadable: AtomicBool,
+    /// Reading finds that everything has just been trimmed.
+    trims: AtomicBool,
 }
 
 impl Shelf {
@@ -60,7 +62,9 @@ impl Journal for Shelf {
     }
 
     fn begins_after(&self) -> (EventId, GapReason) {
-        (EventId::default(), GapReason::Restart)
+        let last = self.committed.lock().last().map(|event| event.id);
+        let trimmed = last.filter(|_| self.trims.load(Ordering::Relaxed));
+        (trimmed.unwrap_or_default(), GapReason::Overflow)
     }
 
     fn read(
@@ -69,14 +73,20 @@ impl Journal for Shelf {
         up_to: EventId,
         subscription: &Subscription,
         limit: usize,
-    ) -> io::Result<Vec<Arc<Event>>> {
+    ) -> io::Result<Page> {
+        if self.trims.load(Ordering::Relaxed) {
+            return Ok(Page { events: Vec::new(), complete_to: up_to });
+        }
         if self.is_unreadable.load(Ordering::Relaxed) {
             return Err(io::Error::other("the disk is gone"));
         }
         let committed = self.committed.lock();
         let inside = committed.iter().filter(|event| event.id > after && event.id <= up_to);
         let matching = inside.filter(|event| subscription.matches(&event.body));
-        Ok(matching.take(limit).cloned().collect())
+        let events: Vec<_> = matching.take(limit).cloned().collect();
+        let last = events.last().filter(|_| events.len() == limit);
+        let complete_to = last.map_or(up_to, |event| event.id);
+        Ok(Page { events, complete_to })
     }
 
     fn find(&self, id: EventId) -> io::Result<Option<Arc<Event>>> {
@@ -219,6 +229,49 @@ fn a_journal_that_cannot_be_read_is_a_gap() {
 }
 
 #[test]
+fn what_is_trimmed_while_it_is_read_is_no_end() {
+    let shelf = Arc::new(Shelf::default());
+    let limits = Limits { history_events: 2, ..Limits::default() };
+    let clock = Arc::new(SystemClock);
+    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock).unwrap();
+    let ids: Vec<_> = (0..30)
+        .map(|n| {
+            let event = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), "a", n) };
+            let id = hub.publish(event).unwrap().id();
+            shelf.commit(1);
+            id
+        })
+        .collect();
+    let profile = profile(&[Topic::events()], &[], Resume::After(ids[0]));
+    let mut joined = hub.join(profile, Memory::endless()).unwrap();
+    let first = joined.next_piece().unwrap().unwrap();
+    assert!(first.len() < 29, "there is more to come");
+    shelf.trims.store(true, Ordering::Relaxed);
+    assert_eq!(joined.next_piece().err(), Some(EndReason::SlowConsumer));
+}
+
+#[test]
+fn what_is_on_its_way_to_the_disk_stays_in_the_history() {
+    let shelf = Arc::new(Shelf::default());
+    let limits = Limits { history_events: 2, ..Limits::default() };
+    let clock = Arc::new(SystemClock);
+    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock).unwrap();
+    let publish = |n| {
+        let event = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), "a", n) };
+        hub.publish(event).unwrap().event
+    };
+    let events: Vec<_> = (0..6).map(publish).collect();
+    assert_eq!(hub.snapshot().history.events, 6);
+    let profile = profile(&[Topic::events()], &[], Resume::After(events[0].id));
+    let mut joined = hub.join(profile, Memory::endless()).unwrap();
+    assert_eq!((joined.replay.gap, owed(&mut joined).len()), (None, 5));
+    shelf.commit(2);
+    events[2].note_given_up();
+    publish(6);
+    assert_eq!(hub.snapshot().history.events, 4, "two are on disk, one never will be");
+}
+
+#[test]
 fn no_id_is_later_than_the_journal_allows() {
     #[derive(Debug)]
     struct Ceiling;
@@ -245,14 +298,8 @@ fn no_id_is_later_than_the_journal_allows() {
         fn begins_after(&self) -> (EventId, GapReason) {
             (EventId::default(), GapReason::Restart)
         }
-        fn read(
-            &self,
-            _: EventId,
-            _: EventId,
-            _: &Subscription,
-            _: usize,
-        ) -> io::Result<Vec<Arc<Event>>> {
-            Ok(Vec::new())
+        fn read(&self, _: EventId, _: EventId, _: &Subscription, _: usize) -> io::Result<Page> {
+            Ok(Page::default())
         }
     }
     let past = Past { last: EventId { ms: 990, n: 7 }, ..Past::default() };

@@ -20,7 +20,8 @@ fn a_log_far_beyond_its_bound_shrinks_at_once() {
         std::thread::yield_now();
     }
     let figures = store.figures();
-    let kept = store.read(id(0, 0), id(30_000, 0), &wants(&["events"], &[]), 100_000).unwrap();
+    let kept =
+        store.read(id(0, 0), id(30_000, 0), &wants(&["events"], &[]), 100_000).unwrap().events;
     assert_eq!((kept.len() as u64, store.begins_after().1), (figures.events, GapReason::Overflow));
     assert!(kept[0].id > figures.begins_after);
 }

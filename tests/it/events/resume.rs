@@ -116,8 +116,8 @@ fn a_restarted_server_admits_that_it_has_forgotten() {
 }
 
 #[test]
-fn what_the_history_could_not_hold_is_a_gap() {
-    let server = Server::start(&["--history-events", "3"]);
+fn what_the_history_could_not_hold_is_a_gap_without_a_disk() {
+    let server = Server::start(&["--history-events", "3", "--data-dir", ""]);
     let ids: Vec<_> = (0..6).map(|n| publish(&server, n)).collect();
     let mut stream = resumed(&server, Some(&ids[0]), "");
     assert_eq!(stream.next().name, "connected");
@@ -127,6 +127,17 @@ fn what_the_history_could_not_hold_is_a_gap() {
     assert_eq!([3, 4, 5].map(|_| stream.next().id), ids[3..]);
     let mut complete = resumed(&server, Some(&ids[2]), "");
     assert_eq!([0; 3].map(|_| complete.next().name), ["connected", "test", "test"]);
+}
+
+#[test]
+fn what_the_history_could_not_hold_comes_from_the_disk() {
+    let server = Server::start(&["--history-events", "3"]);
+    let ids: Vec<_> = (0..200).map(|n| publish(&server, n)).collect();
+    let mut stream = resumed(&server, Some(&ids[0]), "");
+    assert_eq!(stream.next().name, "connected");
+    for id in &ids[1..] {
+        assert_eq!(stream.next().id, *id);
+    }
 }
 
 #[test]

@@ -49,12 +49,11 @@ pub use self::explain::{
     WaitsFor, What, Who,
 };
 pub use self::gap::{Gap, GapReason};
-pub use self::history::Page;
 pub use self::joined::Joined;
 pub use self::journal::{Gone, Journal, Past, Remains};
 pub use self::limits::{Limits, MAX_SHARDS};
 pub use self::outbox::Sink;
-pub use self::replay::Replay;
+pub use self::replay::{Page, Replay};
 pub use self::snapshot::{Census, Counts, HistorySnapshot, Rates, Served, Snapshot};
 pub use self::stream::{EndReason, Profile, Resume, State, Stream};
 

@@ -13,6 +13,7 @@ use super::Limits;
 use super::gap::{Gap, GapReason};
 use super::horizon::{Horizon, Horizons};
 use super::journal::{Past, Remains};
+use super::replay::Page;
 use super::stream::Resume;
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
@@ -58,15 +59,6 @@ pub(super) struct Owed {
     pub gap: Option<Gap>,
     /// It is owed everything else after this.
     pub after: EventId,
-}
-
-/// A piece of what a client is owed.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// Everything that matches up to `complete_to`, in its order.
-    pub events: Vec<Arc<Event>>,
-    /// Where the next piece begins.
-    pub complete_to: EventId,
 }
 
 /// How many events of its topics one piece of a replay looks at: what a publisher may have to wait for.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gap::GapReason;
-use super::history::Page;
+use super::replay::Page;
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
 use crate::event::{Event, EventId, EventName};

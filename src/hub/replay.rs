@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::gap::{Gap, GapReason};
-use super::history::{Owed, Page};
+use super::history::Owed;
 use super::sequencer::{Sequencer, Source};
 use super::stream::EndReason;
 use crate::event::subscription::Subscription;
@@ -29,6 +29,15 @@ pub struct Replay {
     position: EventId,
     /// Everything after this comes live.
     up_to: EventId,
+}
+
+/// A piece of what a client is owed.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Everything that matches up to `complete_to`, in its order.
+    pub events: Vec<Arc<Event>>,
+    /// Where the next piece begins.
+    pub complete_to: EventId,
 }
 
 impl Replay {

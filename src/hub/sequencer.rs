@@ -14,10 +14,10 @@ use parking_lot::{Condvar, Mutex};
 
 use super::audience::Audience;
 use super::gap::GapReason;
-use super::history::{History, Owed, Page};
+use super::history::{History, Owed};
 use super::inbox::{Inbox, Message};
 use super::journal::{Journal, Past, Remains};
-use super::replay::Replay;
+use super::replay::{Page, Replay};
 use super::stream::{EndReason, Stream};
 use super::{Limits, Receipt, Refused};
 use crate::clock::Clock;

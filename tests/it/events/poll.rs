@@ -98,7 +98,7 @@ fn polls_one_after_the_other_lose_and_repeat_nothing() {
 
 #[test]
 fn a_gap_is_the_first_entry() {
-    let server = Server::start(&["--history-events", "2"]);
+    let server = Server::start(&["--history-events", "2", "--data-dir", ""]);
     let ids: Vec<_> = (0..4).map(|n| publish(&server, n)).collect();
     let check = |since: &str, reason: &str| {
         let answer = poll(&server, &format!("since={since}"));

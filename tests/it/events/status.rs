@@ -39,7 +39,8 @@ fn a_connection_is_shown_with_everything() {
 
 #[test]
 fn the_server_tells_of_itself() {
-    let server = Server::start(&["--history-events", "2", "--max-connections", "77"]);
+    let flags = ["--history-events", "2", "--max-connections", "77", "--data-dir", ""];
+    let server = Server::start(&flags);
     let first = connected(&server, "/events");
     for n in 0..3 {
         publish(&server, n);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use tidings::client;
@@ -160,6 +160,9 @@ fn start(
 /// The first SIGTERM or SIGINT stops in order; a second ends the process as if nobody had caught it.
 fn stop_on_signals() -> Result<Shutdown, String> {
     let cannot = |error| format!("cannot watch for signals: {error}");
+    // A file that may grow no further is an error of the write, as a full disk is, and not the end of
+    // the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(cannot)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(cannot)?;
     let told = Shutdown::new();
     let shutdown = told.clone();

@@ -183,7 +183,7 @@ impl Server {
 /// only for itself: say its own number. A file that may not grow is to be an error, as a full disk is,
 /// and not the signal that a process dies of.
 pub(crate) fn inheriting(socket: impl Into<OwnedFd>, flags: &[&str]) -> Command {
-    let pass = r#"trap "" XFSZ; exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
+    let pass = r#"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
     let mut shell = Command::new("/bin/sh");
     shell.env_clear().args(["-c", pass, env!("CARGO_BIN_EXE_tidings")]).args(flags);
     shell.stdin(socket.into());

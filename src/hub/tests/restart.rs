@@ -202,20 +202,30 @@ fn what_a_short_history_lets_go_comes_from_the_journal() {
     }
 }
 
-#[test]
-fn a_journal_that_cannot_be_read_is_a_gap() {
+/// A hub that remembers two events, and has all others from its journal.
+fn with_short_history() -> (Hub, Arc<Shelf>) {
     let shelf = Arc::new(Shelf::default());
     let limits = Limits { history_events: 2, ..Limits::default() };
     let clock = Arc::new(SystemClock);
-    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock).unwrap();
-    let ids: Vec<_> = (0..6)
-        .map(|n| {
-            let event = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), "a", n) };
-            let id = hub.publish(event).unwrap().id();
-            shelf.commit(1);
-            id
-        })
-        .collect();
+    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock);
+    (hub.unwrap(), shelf)
+}
+
+/// Publishes events and has them on disk, one after the other.
+fn publish_and_commit(hub: &Hub, shelf: &Shelf, count: usize) -> Vec<EventId> {
+    let publish = |n| {
+        let event = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), "a", n) };
+        let id = hub.publish(event).unwrap().id();
+        shelf.commit(1);
+        id
+    };
+    (0..count).map(publish).collect()
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_a_gap() {
+    let (hub, shelf) = with_short_history();
+    let ids = publish_and_commit(&hub, &shelf, 6);
     let resume = || {
         let profile = profile(&[Topic::events()], &[], Resume::After(ids[0]));
         let mut joined = hub.join(profile, Memory::endless()).unwrap();
@@ -230,18 +240,8 @@ fn a_journal_that_cannot_be_read_is_a_gap() {
 
 #[test]
 fn what_is_trimmed_while_it_is_read_is_no_end() {
-    let shelf = Arc::new(Shelf::default());
-    let limits = Limits { history_events: 2, ..Limits::default() };
-    let clock = Arc::new(SystemClock);
-    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock).unwrap();
-    let ids: Vec<_> = (0..30)
-        .map(|n| {
-            let event = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), "a", n) };
-            let id = hub.publish(event).unwrap().id();
-            shelf.commit(1);
-            id
-        })
-        .collect();
+    let (hub, shelf) = with_short_history();
+    let ids = publish_and_commit(&hub, &shelf, 30);
     let profile = profile(&[Topic::events()], &[], Resume::After(ids[0]));
     let mut joined = hub.join(profile, Memory::endless()).unwrap();
     let first = joined.next_piece().unwrap().unwrap();
@@ -252,10 +252,7 @@ fn what_is_trimmed_while_it_is_read_is_no_end() {
 
 #[test]
 fn what_is_on_its_way_to_the_disk_stays_in_the_history() {
-    let shelf = Arc::new(Shelf::default());
-    let limits = Limits { history_events: 2, ..Limits::default() };
-    let clock = Arc::new(SystemClock);
-    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits, clock).unwrap();
+    let (hub, shelf) = with_short_history();
     let publish = |n| {
         let event = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), "a", n) };
         hub.publish(event).unwrap().event

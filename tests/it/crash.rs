@@ -15,7 +15,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::fleet::{FLAGS, Fleet, Habit, Kind, Mix, World};
-use crate::support::{PATIENCE, Server, inheriting};
+use crate::support::{EventStream, PATIENCE, Server, connect, inheriting};
 
 const EVERY_HABIT: [Habit; 6] =
     [Habit::Steady, Habit::Old, Habit::Stalls, Habit::Steady, Habit::Sips, Habit::Wanders];
@@ -145,6 +145,8 @@ fn without_room_on_the_disk_publishers_are_told_and_delivery_goes_on() {
     };
     let answer = publish(1, true);
     assert_eq!((answer.head.status, &answer.json()["code"]), (503, &json!("not_stored")));
+    let ready = server.get("/ready");
+    assert_eq!((ready.head.status, &ready.json()["code"]), (503, &json!("degraded")));
     assert_eq!(publish(2, false).head.status, 200);
     assert_eq!(stream.next_named("test").data, "1", "it is delivered all the same");
     assert_eq!(stream.next_named("test").data, "2");
@@ -153,9 +155,19 @@ fn without_room_on_the_disk_publishers_are_told_and_delivery_goes_on() {
     while publish(3, true).head.status != 200 {
         assert!(Instant::now() < deadline, "there is room again, and it does not notice");
     }
+    assert_eq!(server.get("/ready").head.status, 200);
     let_be(&fleet, 200);
+    // A crash while there is no room: what was in memory is gone, and that is known.
+    server.limit_for_now(Resource::Fsize, Some(0));
+    let last = stream.next_named("test").id;
+    assert_eq!(publish(4, false).head.status, 200);
     lives.kill(&fleet.world);
     lives.begin_again(|_| {});
+    let resume = format!("Last-Event-ID: {last}");
+    let back = connect(lives.address(), None);
+    let mut stream = EventStream::open(back, "/events?subscribe=test", &[&resume]);
+    assert_eq!(stream.next().name, "connected");
+    assert_eq!(stream.next().name, "gap");
     let_be(&fleet, 50);
     check(fleet);
 }

@@ -18,6 +18,17 @@ export class TidingsServer {
   /** Starts it and waits until it says where it listens. */
   async start(...flags) {
     this.#directory = await mkdtemp(join(tmpdir(), 'tidings-e2e-'));
+    return this.#begin(flags);
+  }
+
+  /** Ends it as a crash does, and starts another one on what it has left. */
+  async crash(...flags) {
+    await this.#end('SIGKILL');
+    return this.#begin(flags);
+  }
+
+  async #begin(flags) {
+    this.#log = '';
     // Nothing of the tester's own environment may decide a test, TIDINGS_BIN least of all.
     const options = { cwd: this.#directory, env: {}, stdio: ['ignore', 'ignore', 'pipe'] };
     this.#process = spawn(program, ['--listen', '127.0.0.1:0', ...flags], options);
@@ -45,10 +56,14 @@ export class TidingsServer {
   /** Ends it: politely, or as a crash does. */
   async stop(signal = 'SIGTERM') {
     if (!this.#process) return;
+    await this.#end(signal);
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #end(signal) {
     const ended = new Promise((done) => this.#process.once('exit', done));
     if (this.#process.exitCode === null && this.#process.kill(signal)) await ended;
     this.#process = null;
-    await rm(this.#directory, { recursive: true, force: true });
   }
 
   /** Publishes an event; returns the server's answer. */

@@ -16,6 +16,7 @@
 mod directory;
 mod event_log;
 mod figures;
+mod mark;
 mod reader;
 mod row;
 mod schema;
@@ -36,6 +37,7 @@ pub use self::figures::Figures;
 
 use self::directory::Directory;
 use self::event_log::EventLog;
+use self::mark::Mark;
 use self::reader::Readers;
 use self::writer::Desk;
 use crate::clock::Clock;
@@ -156,15 +158,21 @@ impl Store {
         let directory = Directory::open(path, limits.lock_wait, stop)?;
         let mut log = open_log(&directory, clock.unix_ms())?;
         let unusable = |source| OpenError::Database { path: directory.database(), source };
+        if !directory.mark().exists() {
+            log.know_nothing(clock.unix_ms()).map_err(unusable)?;
+        }
         let last = log.last().map_err(unusable)?;
         let reserved_ms = writer::reservation(clock.unix_ms(), last.ms);
         log.begin(reserved_ms).map_err(unusable)?;
+        let unmarked = |source| OpenError::Directory { path: path.to_owned(), source };
+        let mark = Mark::set(directory.mark()).map_err(unmarked)?;
         // What the crash of the process before has made unsure is known only now.
         let past = log.past(last, recent, clock.unix_ms()).map_err(unusable)?;
         let begins_after = log.begins_after().map_err(unusable)?;
-        let desk = Arc::new(Desk::new(limits, clock, reserved_ms, begins_after, log.size()));
-        let writer = writer::start(desk.clone(), log)
-            .map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
+        let mut desk = Desk::new(limits, clock, reserved_ms, begins_after, log.size());
+        desk.mark = mark;
+        let desk = Arc::new(desk);
+        let writer = writer::start(desk.clone(), log).map_err(unmarked)?;
         let readers = Readers::new(directory.database());
         let writer = Mutex::new(Some(writer));
         Ok((Self(Arc::new(Shared { desk, readers, writer, _directory: directory })), past))

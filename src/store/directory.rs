@@ -47,6 +47,11 @@ impl Directory {
         self.path.join("tidings.db")
     }
 
+    /// Where the file is that says that the database knows what a crash may have taken.
+    pub fn mark(&self) -> PathBuf {
+        self.path.join("certain")
+    }
+
     /// When the database was last written, by the clock of that time, in milliseconds since 1970.
     pub fn last_written_ms(&self) -> u64 {
         let written = |path: &Path| {

@@ -142,6 +142,21 @@ impl EventLog {
         transaction.commit()
     }
 
+    /// If the last process has crashed, it may have published anything up to now.
+    pub fn know_nothing(&mut self, unix_ms: u64) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "UPDATE state SET last_ms = max(last_ms, ?1), last_n = ?2 WHERE NOT is_clean",
+            params![unix_ms as i64, u32::MAX],
+        )?;
+        transaction.execute(
+            "UPDATE state SET unknown_ms = last_ms, unknown_n = last_n, unknown_because = ?1
+             WHERE NOT is_clean",
+            params![number(GapReason::Restart)],
+        )?;
+        transaction.commit()
+    }
+
     /// What a hub that goes on after `last` is told.
     pub fn past(&self, last: EventId, recent: Recent, unix_ms: u64) -> rusqlite::Result<Past> {
         let mut past = self.connection.query_row(

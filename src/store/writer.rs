@@ -4,6 +4,9 @@
 //! after a short while. A batch that fails goes back on the desk and is tried again every second; then
 //! nobody is held back any more, whoever waits is told, and of what is too much the oldest is given up.
 
+// Which types are known to be unsure.
+mod unsure;
+
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -13,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
-use super::event_log::{Batch, EventLog, MAX_UNSURE, Size};
+use super::event_log::{Batch, EventLog, Size};
 use super::figures::{Counters, Figures};
+use super::mark::Mark;
 use super::{Limits, Sync};
 use crate::clock::Clock;
 use crate::event::{Event, EventId, EventName, Keeping};
@@ -29,8 +33,6 @@ const BATCH_BYTES: usize = 8 << 20;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How often the log is looked through for what is too old, and the clock looked at.
 const TRIM_PAUSE: Duration = Duration::from_secs(1);
-/// How long a disk that neither takes nor refuses it may hold up the first event of a type.
-const NOTE_WAIT: Duration = Duration::from_secs(5);
 /// How far ahead of the clock ids are reserved, in milliseconds.
 pub(super) const RESERVED_MS: u64 = 90_000;
 
@@ -53,11 +55,14 @@ pub(super) struct Desk {
     begins_after: Mutex<(EventId, GapReason)>,
     size: Mutex<Size>,
     counters: Counters,
+    /// Set while the database knows what a crash may take. Not touched under the lock of `pending`.
+    pub mark: Mark,
 }
 
 #[derive(Debug, Default)]
 struct Pending {
     events: VecDeque<Arc<Event>>,
+    /// Types that are to be noted.
     unsure: Vec<EventName>,
     /// The newest event that was put here.
     newest: EventId,
@@ -103,6 +108,7 @@ impl Desk {
             begins_after: Mutex::new(begins_after),
             size: Mutex::new(size),
             counters: Counters::default(),
+            mark: Mark::default(),
         }
     }
 
@@ -191,31 +197,6 @@ impl Desk {
         }
         self.settled.wait(pending);
         false
-    }
-
-    /// Has it noted on disk that events of this type are published without waiting; waits for that the
-    /// first time, but not for ever. If the disk does not take it now, it will later.
-    pub fn note_unsure(&self, name: &EventName) {
-        if self.is_noted(name) {
-            return;
-        }
-        let mut pending = self.pending.lock();
-        if !pending.unsure.contains(name) {
-            pending.unsure.push(name.clone());
-        }
-        pending.is_urgent = true;
-        self.wake.notify_one();
-        let deadline = Some(Instant::now() + NOTE_WAIT);
-        while !self.is_noted(name) && pending.trouble.is_none() && !pending.has_ended {
-            if self.wait_until(&mut pending, deadline) {
-                return;
-            }
-        }
-    }
-
-    fn is_noted(&self, name: &EventName) -> bool {
-        let unsure = self.unsure.read();
-        unsure.len() > MAX_UNSURE || unsure.contains(name)
     }
 
     /// No id may be later than this. A disk that fails is no reason to stand still: ids then follow the
@@ -341,6 +322,7 @@ impl Desk {
             }
             Err(error) => self.put_back(batch, &error),
         }
+        self.review_mark();
     }
 
     fn settle(&self, batch: Batch) {

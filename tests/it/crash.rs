@@ -163,13 +163,33 @@ fn without_room_on_the_disk_publishers_are_told_and_delivery_goes_on() {
     assert_eq!(publish(4, false).head.status, 200);
     lives.kill(&fleet.world);
     lives.begin_again(|_| {});
-    let resume = format!("Last-Event-ID: {last}");
-    let back = connect(lives.address(), None);
-    let mut stream = EventStream::open(back, "/events?subscribe=test", &[&resume]);
-    assert_eq!(stream.next().name, "connected");
-    assert_eq!(stream.next().name, "gap");
+    check_alarmed(&lives, "/events?subscribe=test", &last);
     let_be(&fleet, 50);
     check(fleet);
+}
+
+/// Checks that a client that comes back is told of a gap.
+fn check_alarmed(lives: &Lives, path: &str, last_id: &str) {
+    let resume = format!("Last-Event-ID: {last_id}");
+    let mut stream = EventStream::open(connect(lives.address(), None), path, &[&resume]);
+    assert_eq!(stream.next().name, "connected");
+    assert_eq!(stream.next().name, "gap");
+}
+
+#[test]
+fn what_is_published_for_the_first_time_while_there_is_no_room_is_not_lost_silently() {
+    let mut lives = Lives::begin();
+    let mut stream = lives.server.stream("/events?subscribe=note");
+    let last = stream.next_named("connected").id;
+    lives.server.limit_for_now(Resource::Fsize, Some(0));
+    // That notes are not certain cannot be noted on a disk that takes nothing.
+    let body = json!({"event_type": "note", "data": 1}).to_string();
+    assert_eq!(lives.server.post("/events/broadcast", &body).head.status, 200);
+    stream.next_named("note");
+    lives.server.signal(Signal::KILL);
+    lives.server.wait();
+    lives.begin_again(|_| {});
+    check_alarmed(&lives, "/events?subscribe=note", &last);
 }
 
 #[test]

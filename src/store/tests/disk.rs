@@ -9,7 +9,9 @@ fn full_desk(place: &Place, limits: &Limits) -> (Arc<Desk>, JoinHandle<EventLog>
     log.limit_pages(40);
     let begins_after = log.begins_after().unwrap();
     let clock = place.clock.clone();
-    let desk = Arc::new(Desk::new(limits, clock, NOW + 90_000, begins_after, log.size()));
+    let mut desk = Desk::new(limits, clock, NOW + 90_000, begins_after, log.size());
+    desk.mark = Mark::set(place.file("certain")).unwrap();
+    let desk = Arc::new(desk);
     let writer = writer::start(desk.clone(), log).unwrap();
     let refused = (0..1_000).find(|n| {
         let event = large(*n);
@@ -76,4 +78,44 @@ fn what_was_given_up_is_known_to_be_missing() {
     drop(writer.join().unwrap());
     let (_store, past) = place.open();
     assert_eq!(past.lost, [("e".parse().unwrap(), past.last)]);
+}
+
+#[test]
+fn what_a_full_disk_cannot_be_told_is_taken_for_unsure_after_a_crash() {
+    let place = Place::new();
+    let (desk, writer, refused) = full_desk(&place, &Limits::default());
+    let mark = place.file("certain");
+    assert!(mark.exists(), "nothing is unknown so far");
+    desk.note_unsure(&"progress".parse().unwrap());
+    assert!(!mark.exists(), "the type could not be noted");
+    // A crash: what is on the desk is gone, and the process after it comes later.
+    desk.stop();
+    drop(writer.join().unwrap());
+    place.clock.advance(Duration::from_secs(200));
+    let (store, past) = place.open();
+    assert_eq!(past.unknown_because, GapReason::Restart);
+    assert!(past.unknown_up_to >= id(200_000, 0), "whatever ids were given: {past:?}");
+    assert!(mark.exists());
+    drop(store);
+    let (_store, again) = place.open();
+    assert_eq!(again.unknown_up_to, past.unknown_up_to, "a crash with the mark is like any other");
+    assert_eq!(ids(&again.recent).last(), Some(&id(1, refused - 1)));
+}
+
+#[test]
+fn ids_that_pass_what_is_reserved_take_the_mark_away_until_there_is_room() {
+    let place = Place::new();
+    let (desk, writer, refused) = full_desk(&place, &Limits::default());
+    let mark = place.file("certain");
+    place.clock.advance(Duration::from_secs(200));
+    while mark.exists() {
+        std::thread::yield_now();
+    }
+    make_room(&place);
+    while !mark.exists() {
+        std::thread::yield_now();
+    }
+    assert!(refused > 0 && desk.trouble().is_none());
+    desk.stop();
+    drop(writer.join().unwrap());
 }

@@ -139,6 +139,9 @@ impl Soak {
                 next_judgement = Instant::now() + Duration::from_secs(1);
                 self.fleet.world.judge();
                 self.watch.look(self.began.elapsed(), &self.server, &self.fleet.world);
+                if let Some(what) = self.server.own_end() {
+                    self.fleet.world.violated(what);
+                }
             }
             thread::sleep(Duration::from_millis(50));
         }
@@ -183,7 +186,8 @@ impl Soak {
     }
 }
 
-/// How the server is told to be this time: sometimes short of memory for what was.
+/// How the server is told to be this time: sometimes short of room for what was; and what it remembers
+/// for a while it has forgotten long before its memory is judged.
 fn flags(random: &mut fastrand::Rng) -> Vec<String> {
     let mut choice = |these: &[u32]| these[random.usize(0..these.len())].to_string();
     let chosen = [
@@ -192,8 +196,8 @@ fn flags(random: &mut fastrand::Rng) -> Vec<String> {
         ("--stream-max-updates-per-second", choice(&[0, 0, 5])),
     ];
     let fixed = "--log warn --retry-ms 100 --drain-seconds 1 --max-connections-per-address 0 \
-                 --heartbeat-ms 2000 --stop-timeout-seconds 5 --history-seconds 60 \
-                 --stream-lifetime-seconds 45";
+                 --heartbeat-ms 2000 --stop-timeout-seconds 5 --stream-lifetime-seconds 45 \
+                 --history-seconds 60 --idempotency-seconds 60";
     let chosen = chosen.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
     FLAGS.into_iter().chain(fixed.split_whitespace()).map(str::to_owned).chain(chosen).collect()
 }

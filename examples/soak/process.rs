@@ -68,9 +68,8 @@ impl Process {
     /// Ends it, by a crash or in order; what it complained of while it lived. Fails if it had ended
     /// already or does not end as it should.
     pub fn end(&mut self, is_crash: bool) -> Result<Vec<String>, String> {
-        if let Ok(Some(status)) = self.child.try_wait() {
-            let last = self.complaints.try_iter().last().unwrap_or_default();
-            return Err(format!("the server has ended by itself, {status}: {last}"));
+        if let Some(what) = self.own_end() {
+            return Err(what);
         }
         let signal = if is_crash { Signal::KILL } else { Signal::TERM };
         kill_process(Pid::from_child(&self.child), signal).map_err(|e| e.to_string())?;
@@ -86,6 +85,13 @@ impl Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         Err(format!("the server did not stop in {PATIENCE:?}"))
+    }
+
+    /// What there is to say if it has ended by itself.
+    pub fn own_end(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok()??;
+        let last = self.complaints.try_iter().last().unwrap_or_default();
+        Some(format!("the server has ended by itself, {status}: {last}"))
     }
 
     pub fn figures(&self) -> Figures {

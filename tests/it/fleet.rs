@@ -190,7 +190,7 @@ impl World {
         self.violated_all(verdict);
     }
 
-    /// How many rules were broken so far.
+    /// The rules that were broken so far.
     pub(crate) fn violations(&self) -> Vec<String> {
         lock(&self.violations).clone()
     }

@@ -62,8 +62,8 @@ pub(super) struct Desk {
 #[derive(Debug, Default)]
 struct Pending {
     events: VecDeque<Arc<Event>>,
-    /// Types that are to be noted.
-    unsure: Vec<EventName>,
+    /// Types that are to be noted; when they are too many to be listed, the rest is left out.
+    unsure: HashSet<EventName>,
     /// The newest event that was put here.
     newest: EventId,
     /// What was put here up to this one is on disk or was given up.
@@ -154,17 +154,22 @@ impl Desk {
         self.discount(1, event.weight());
         pending.settled = pending.settled.max(event.id);
         // Whoever comes back after a crash is to be told that some are missing.
-        let name = event.body.matched_name();
-        if !self.is_noted(name) && !pending.unsure.contains(name) {
-            pending.unsure.push(name.clone());
-        }
+        self.add_unsure(pending, event.body.matched_name());
         event.note_given_up();
         self.counters.given_up.fetch_add(1, Ordering::Relaxed);
         true
     }
 
-    /// Waits until the event is on disk.
+    /// Waits until the event is on disk. If its publisher is told otherwise, a crash may take it.
     pub fn await_stored(&self, event: &Event, at_most: Duration) -> Result<(), String> {
+        let outcome = self.wait_for_disk(event, at_most);
+        if outcome.is_err() {
+            self.doubt(event.body.matched_name());
+        }
+        outcome
+    }
+
+    fn wait_for_disk(&self, event: &Event, at_most: Duration) -> Result<(), String> {
         let deadline = (!at_most.is_zero()).then(|| Instant::now() + at_most);
         let mut pending = self.pending.lock();
         if !event.is_stored() {
@@ -296,7 +301,7 @@ impl Desk {
         }
         self.discount(batch.events.len(), bytes);
         pending.is_urgent &= !pending.events.is_empty();
-        batch.unsure = std::mem::take(&mut pending.unsure);
+        batch.unsure = pending.unsure.drain().collect();
         let now_ms = self.clock.unix_ms();
         let reserved_ms = self.reserved_ms.load(Ordering::Acquire);
         if reserved_ms < now_ms + RESERVED_MS / 2 {

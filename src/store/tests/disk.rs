@@ -1,9 +1,20 @@
 //! A disk that is full for a while, under a store whose writer goes on.
 
+use super::event_log::MAX_UNSURE;
 use super::*;
 
-/// A desk whose database cannot grow, and what was put on it until the disk refused one.
+/// A desk whose database cannot grow, and what was put on it until the disk refused one. That events of
+/// this type may be lost is known on disk.
 fn full_desk(place: &Place, limits: &Limits) -> (Arc<Desk>, JoinHandle<EventLog>, u32) {
+    full_desk_knowing(&["e"], place, limits)
+}
+
+/// The same, with these types noted as unsure while there was room.
+fn full_desk_knowing(
+    names: &[&str],
+    place: &Place,
+    limits: &Limits,
+) -> (Arc<Desk>, JoinHandle<EventLog>, u32) {
     let mut log = EventLog::open(&place.file("tidings.db"), id(0, 0)).unwrap();
     log.begin(NOW + 90_000).unwrap();
     log.limit_pages(40);
@@ -13,6 +24,9 @@ fn full_desk(place: &Place, limits: &Limits) -> (Arc<Desk>, JoinHandle<EventLog>
     desk.mark = Mark::set(place.file("certain")).unwrap();
     let desk = Arc::new(desk);
     let writer = writer::start(desk.clone(), log).unwrap();
+    for name in names {
+        desk.note_unsure(&name.parse().unwrap());
+    }
     let refused = (0..1_000).find(|n| {
         let event = large(*n);
         desk.append(&event);
@@ -53,7 +67,7 @@ fn a_disk_that_has_room_again_takes_what_waits() {
     drop(writer.join().unwrap());
     let (_store, past) = place.open();
     assert_eq!(ids(&past.recent), [id(1, refused), id(1, refused + 1)]);
-    assert_eq!(past.lost.len(), 1, "the note was made, too");
+    assert_eq!(past.lost.len(), 2, "the note was made, too");
 }
 
 #[test]
@@ -118,4 +132,48 @@ fn ids_that_pass_what_is_reserved_take_the_mark_away_until_there_is_room() {
     assert!(refused > 0 && desk.trouble().is_none());
     desk.stop();
     drop(writer.join().unwrap());
+}
+
+#[test]
+fn an_awaited_event_that_a_full_disk_refused_is_announced_after_a_crash() {
+    let place = Place::new();
+    let (desk, writer, refused) = full_desk_knowing(&[], &place, &Limits::default());
+    assert!(!place.file("certain").exists(), "before its publisher is told");
+    let lost = large(refused);
+    desk.stop();
+    drop(writer.join().unwrap());
+    let (_store, past) = place.open();
+    assert!(!ids(&past.recent).contains(&lost.id));
+    assert!(past.unknown_up_to >= lost.id, "{past:?}");
+}
+
+#[test]
+fn an_awaited_event_that_comes_later_is_announced_after_a_crash() {
+    let place = Place::new();
+    let (desk, writer, refused) = full_desk(&place, &Limits::default());
+    assert!(place.file("certain").exists(), "its type is known");
+    let other = event(id(1, refused + 1), "events", "other");
+    desk.append(&other);
+    assert!(desk.await_stored(&other, FOR_EVER).is_err());
+    assert!(!place.file("certain").exists());
+    desk.stop();
+    drop(writer.join().unwrap());
+}
+
+#[test]
+fn more_unsure_types_than_can_be_listed_stand_for_all() {
+    let place = Place::new();
+    let (desk, writer, refused) = full_desk(&place, &Limits::default());
+    for n in 0..MAX_UNSURE + 10 {
+        desk.note_unsure(&format!("type-{n}").parse().unwrap());
+    }
+    assert!(desk.unsure_pending() <= MAX_UNSURE + 1, "{} wait", desk.unsure_pending());
+    make_room(&place);
+    while desk.trouble().is_some() {
+        std::thread::yield_now();
+    }
+    desk.stop();
+    drop(writer.join().unwrap());
+    let (_store, past) = place.open();
+    assert!(past.unknown_up_to >= id(1, refused), "{past:?}");
 }

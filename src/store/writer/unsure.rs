@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Desk, RETRY_PAUSE};
+use super::{Desk, Pending, RETRY_PAUSE};
 use crate::event::EventName;
 use crate::store::event_log::MAX_UNSURE;
 
@@ -19,12 +19,25 @@ impl Desk {
         }
     }
 
+    /// An event of this type was published, and its publisher could not be told that it is on disk.
+    pub(super) fn doubt(&self, name: &EventName) {
+        if !self.is_noted(name) {
+            self.add_unsure(&mut self.pending.lock(), name);
+            self.mark.remove();
+        }
+    }
+
+    /// Has it noted with the next batch. One name more than can be listed stands for all.
+    pub(super) fn add_unsure(&self, pending: &mut Pending, name: &EventName) {
+        if pending.unsure.len() <= MAX_UNSURE && !self.is_noted(name) {
+            pending.unsure.insert(name.clone());
+        }
+    }
+
     /// False if the disk did not take it.
     fn wait_for_note(&self, name: &EventName) -> bool {
         let mut pending = self.pending.lock();
-        if !pending.unsure.contains(name) {
-            pending.unsure.push(name.clone());
-        }
+        self.add_unsure(&mut pending, name);
         pending.is_urgent = true;
         self.wake.notify_one();
         let deadline = Some(Instant::now() + NOTE_WAIT);
@@ -56,5 +69,11 @@ impl Desk {
         let is_reserved =
             pending.trouble.is_none() || next_try_ms < self.reserved_ms.load(Ordering::Acquire);
         pending.unsure.is_empty() && is_reserved
+    }
+
+    /// How many types are still to be noted.
+    #[cfg(test)]
+    pub fn unsure_pending(&self) -> usize {
+        self.pending.lock().unsure.len()
     }
 }

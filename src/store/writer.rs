@@ -71,6 +71,8 @@ struct Pending {
     /// Somebody waits.
     is_urgent: bool,
     is_stopping: bool,
+    /// A batch was taken after the stop.
+    is_last_try: bool,
     has_ended: bool,
     trouble: Option<String>,
 }
@@ -270,9 +272,11 @@ impl Desk {
             self.wait_for_work(&mut pending);
         }
         let is_idle = pending.events.is_empty() && pending.unsure.is_empty();
-        if pending.is_stopping && (is_idle || pending.trouble.is_some()) {
+        // There may be room by now: what waits is tried once more before it is left.
+        if pending.is_stopping && (is_idle || (pending.trouble.is_some() && pending.is_last_try)) {
             return None;
         }
+        pending.is_last_try = pending.is_stopping;
         Some(self.take(&mut pending))
     }
 

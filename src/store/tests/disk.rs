@@ -177,3 +177,15 @@ fn more_unsure_types_than_can_be_listed_stand_for_all() {
     let (_store, past) = place.open();
     assert!(past.unknown_up_to >= id(1, refused), "{past:?}");
 }
+
+#[test]
+fn a_stop_right_after_room_was_made_tries_once_more() {
+    let place = Place::new();
+    let (desk, writer, refused) = full_desk(&place, &Limits::default());
+    make_room(&place);
+    desk.stop();
+    drop(writer.join().unwrap());
+    assert_eq!((desk.trouble(), desk.figures().pending_events), (None, 0));
+    let (_store, past) = place.open();
+    assert_eq!(ids(&past.recent), [id(1, refused)]);
+}

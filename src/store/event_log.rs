@@ -299,7 +299,10 @@ impl EventLog {
             .prepare_cached("DELETE FROM event WHERE (ms, n) <= (?1, ?2)")?
             .execute(params![up_to.ms as i64, up_to.n])?;
         transaction
-            .prepare_cached("UPDATE state SET begins_ms = ?1, begins_n = ?2, begins_because = ?3")?
+            .prepare_cached(
+                "UPDATE state SET begins_ms = ?1, begins_n = ?2, begins_because = ?3
+                 WHERE (begins_ms, begins_n) < (?1, ?2)",
+            )?
             .execute(params![up_to.ms as i64, up_to.n, number(reason)])?;
         note_size(&transaction, size)?;
         transaction.commit()?;
@@ -309,8 +312,10 @@ impl EventLog {
 
     /// Ends the life of a process in order: its successor need not guess.
     pub fn end(&mut self, remains: &Remains) -> rusqlite::Result<()> {
-        let unstored = Batch { events: remains.unstored.clone(), ..Batch::default() };
-        self.write(&unstored, true)?;
+        // Before its begin the log has gaps anyway; nothing comes back there.
+        let (begins, _) = self.begins_after()?;
+        let events = remains.unstored.iter().filter(|event| event.id > begins).cloned().collect();
+        self.write(&Batch { events, ..Batch::default() }, true)?;
         let transaction = self.connection.transaction()?;
         transaction.execute("DELETE FROM gone", [])?;
         for gone in &remains.gone {

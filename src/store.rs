@@ -156,19 +156,10 @@ impl Store {
         stop: &Shutdown,
     ) -> Result<(Self, Past), OpenError> {
         let directory = Directory::open(path, limits.lock_wait, stop)?;
-        let mut log = open_log(&directory, clock.unix_ms())?;
-        let unusable = |source| OpenError::Database { path: directory.database(), source };
-        if !directory.mark().exists() {
-            log.know_nothing(clock.unix_ms()).map_err(unusable)?;
-        }
-        let last = log.last().map_err(unusable)?;
-        let reserved_ms = writer::reservation(clock.unix_ms(), last.ms);
-        log.begin(reserved_ms).map_err(unusable)?;
+        let Life { log, reserved_ms, past, begins_after } =
+            begin_life(&directory, recent, clock.unix_ms())?;
         let unmarked = |source| OpenError::Directory { path: path.to_owned(), source };
         let mark = Mark::set(directory.mark()).map_err(unmarked)?;
-        // What the crash of the process before has made unsure is known only now.
-        let past = log.past(last, recent, clock.unix_ms()).map_err(unusable)?;
-        let begins_after = log.begins_after().map_err(unusable)?;
         let mut desk = Desk::new(limits, clock, reserved_ms, begins_after, log.size());
         desk.mark = mark;
         let desk = Arc::new(desk);
@@ -253,11 +244,18 @@ impl Drop for Shared {
     }
 }
 
-/// Opens the log; a broken one is put aside and a new one begun.
-fn open_log(directory: &Directory, unix_ms: u64) -> Result<EventLog, OpenError> {
+/// A log in which the life of this process has begun.
+struct Life {
+    log: EventLog,
+    reserved_ms: u64,
+    past: Past,
+    begins_after: (EventId, GapReason),
+}
+
+/// Opens the log and begins a life in it; a broken one is put aside and a new one begun.
+fn begin_life(directory: &Directory, recent: Recent, unix_ms: u64) -> Result<Life, OpenError> {
     let path = directory.database();
-    let now = EventId { ms: unix_ms, n: 0 };
-    match try_open(&path, now) {
+    match try_begin(directory, recent, unix_ms, EventId { ms: unix_ms, n: 0 }) {
         Err(OpenError::Database { source, .. }) if is_broken(&source) => {
             // Which ids it had given is as lost as the rest; but none was reserved longer ahead.
             let last_ms = unix_ms.max(directory.last_written_ms()) + writer::RESERVED_MS;
@@ -269,10 +267,34 @@ fn open_log(directory: &Directory, unix_ms: u64) -> Result<EventLog, OpenError> 
                 path.display(),
                 aside.display()
             );
-            try_open(&path, EventId { ms: last_ms, n: u32::MAX })
+            try_begin(directory, recent, unix_ms, EventId { ms: last_ms, n: u32::MAX })
         }
         outcome => outcome,
     }
+}
+
+/// Opens the log, or begins an empty one after `now`. All that a start reads is read here, since damage
+/// may show wherever one looks.
+fn try_begin(
+    directory: &Directory,
+    recent: Recent,
+    unix_ms: u64,
+    now: EventId,
+) -> Result<Life, OpenError> {
+    let path = directory.database();
+    let mut log = try_open(&path, now)?;
+    let mut begin = || {
+        if !directory.mark().exists() {
+            log.know_nothing(unix_ms)?;
+        }
+        let last = log.last()?;
+        let reserved_ms = writer::reservation(unix_ms, last.ms);
+        log.begin(reserved_ms)?;
+        // What the crash of the process before has made unsure is known only now.
+        Ok((reserved_ms, log.past(last, recent, unix_ms)?, log.begins_after()?))
+    };
+    let begun = begin().map_err(|source| OpenError::Database { path, source });
+    begun.map(|(reserved_ms, past, begins_after)| Life { log, reserved_ms, past, begins_after })
 }
 
 fn try_open(path: &Path, now: EventId) -> Result<EventLog, OpenError> {
@@ -296,9 +318,13 @@ fn try_open(path: &Path, now: EventId) -> Result<EventLog, OpenError> {
 
 /// Whether the file itself is damaged, as opposed to a disk that is full or a right that is missing.
 fn is_broken(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+    };
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, Unknown};
     // Unknown is how a missing table or column is reported.
     let by_code = error.sqlite_error_code();
     matches!(by_code, Some(DatabaseCorrupt | NotADatabase | Unknown))
-        || matches!(error, rusqlite::Error::FromSqlConversionFailure(..))
+        || matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..))
+        || matches!(error, InvalidColumnType(..) | QueryReturnedNoRows)
 }

@@ -50,3 +50,21 @@ fn a_database_without_its_tables_is_put_aside() {
         rusqlite::Connection::open(file).unwrap().execute_batch("DROP TABLE state").unwrap();
     });
 }
+
+#[test]
+fn a_file_that_is_damaged_after_an_end_in_order_is_put_aside() {
+    let place = Place::new();
+    let (store, _) = place.open();
+    keep_many(&store, (0..2_000).map(|n| id(1, n)));
+    store.close(&Remains { last: id(1, 3_000), ..Remains::default() }).unwrap();
+    drop(store);
+    let file = place.file("tidings.db");
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0x5a);
+    fs::write(&file, bytes).unwrap();
+    let (store, past) = place.open();
+    assert!(place.file(&format!("tidings.db.broken-{NOW}")).exists());
+    assert_eq!((past.recent.len(), past.unknown_up_to), (0, past.last));
+    keep(&store, &event(past.last.next(0), "events", "a"));
+}

@@ -88,10 +88,21 @@ pub struct Published {
     pub id: EventId,
     /// How many open streams it is for; not known for a second try after a restart.
     pub matched: Option<usize>,
-    /// Whether it is on disk: `Err` says why that is not known. `None` if nobody waited for it.
-    pub stored: Option<Result<(), String>>,
+    /// Whether it is on disk. `None` if nobody waited for it.
+    pub stored: Option<Result<(), NotStored>>,
     /// It had been published before, by a request with the same key.
     pub is_repeat: bool,
+}
+
+/// Why an event that was published is not known to be on disk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotStored {
+    /// It may be later, for the reason given; a second try with the same key learns it.
+    #[error("{0}")]
+    NotYet(String),
+    /// It is not on disk and never will be, however often it is asked for.
+    #[error("the disk does not have it and will not: it was given up or is kept no longer")]
+    Never,
 }
 
 /// Why something was not published.
@@ -168,7 +179,7 @@ impl Publisher {
         };
         let published = Published { is_repeat, ..self.answer(&taken, keeping) };
         if published.stored == Some(Ok(())) {
-            self.0.requests.note_stored(&request);
+            self.0.requests.note_stored(&request, taken.id);
         }
         Ok(published)
     }
@@ -185,11 +196,11 @@ impl Publisher {
 
     /// What the publisher is told, after waiting for the disk if need be.
     fn answer(&self, taken: &Taken, keeping: Keeping) -> Published {
-        let journal = self.0.journal.as_ref().filter(|_| keeping == Keeping::Awaited);
+        let journal = self.0.journal.as_deref().filter(|_| keeping == Keeping::Awaited);
         let stored = journal.map(|journal| match taken.event.upgrade() {
             _ if taken.is_stored => Ok(()),
-            Some(event) => journal.await_stored(&event, self.0.store_wait),
-            None => Err("whether the event is on disk is not known any more".to_owned()),
+            Some(event) => await_stored(journal, &event, self.0.store_wait),
+            None => look_up(journal, taken.id),
         });
         Published { id: taken.id, matched: taken.matched, stored, is_repeat: false }
     }
@@ -203,5 +214,26 @@ impl Publisher {
     ) -> Result<Published, PublishError> {
         let data = EventData::encode(data, self.0.max_event_bytes)?;
         self.publish(NewEvent::new(target, name.clone(), data))
+    }
+}
+
+/// Waits for an event that somebody holds, the journal or the history.
+fn await_stored(journal: &dyn Journal, event: &Event, at_most: Duration) -> Result<(), NotStored> {
+    match journal.await_stored(event, at_most) {
+        Ok(()) => Ok(()),
+        // Asked in this order: it may be stored in between.
+        Err(why) if event.is_underway() => Err(NotStored::NotYet(why)),
+        Err(_) if event.is_stored() => Ok(()),
+        Err(_) => Err(NotStored::Never),
+    }
+}
+
+/// What became of an event that nobody holds any more. The journal holds what it is still to write, so
+/// this one's fate is settled.
+fn look_up(journal: &dyn Journal, id: EventId) -> Result<(), NotStored> {
+    match journal.find(id) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(NotStored::Never),
+        Err(error) => Err(NotStored::NotYet(format!("the disk cannot be read ({error})"))),
     }
 }

@@ -27,7 +27,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Known {
     by_key: HashMap<String, Request>,
-    /// The keys in the order of their first requests.
+    /// The keys of answered requests, the first answered first. What is under way is never forgotten:
+    /// its next try would be another event.
     oldest: VecDeque<(Instant, String)>,
 }
 
@@ -82,7 +83,8 @@ pub(super) struct Ticket {
 }
 
 impl Requests {
-    /// Remembers at most `max_keys` keys (zero: as many as come) for `window` (zero: none at all).
+    /// Remembers at most `max_keys` keys (zero: as many as come) besides those of requests that are under
+    /// way, for `window` (zero: none at all).
     pub fn new(window: Duration, max_keys: usize) -> Self {
         Self(Arc::new(Shared { window, max_keys, known: Mutex::default() }))
     }
@@ -90,13 +92,18 @@ impl Requests {
     /// Begins a request.
     pub fn begin(&self, request: &RequestKey, now: Instant) -> Result<Begun, KeyRefused> {
         let mut known = self.0.known.lock();
-        known.forget(now, self.0.window, self.0.max_keys);
+        known.forget(now, self.0.window, 0);
         match known.by_key.get(&request.key) {
             Some(first) if first.digest != request.digest => Err(KeyRefused::Reused),
             Some(Request { outcome: None, .. }) => Err(KeyRefused::UnderWay),
             Some(Request { outcome: Some(taken), .. }) => Ok(Begun::Again(taken.clone())),
             None => {
-                known.put(request, now, None);
+                // Only now: a second try does not push out its own key.
+                known.forget(now, self.0.window, self.0.max_keys);
+                if !self.0.window.is_zero() {
+                    let begun = Request { digest: request.digest, since: now, outcome: None };
+                    known.by_key.insert(request.key.clone(), begun);
+                }
                 let key = request.key.clone();
                 Ok(Begun::First(Ticket { requests: self.clone(), key, is_done: false }))
             }
@@ -108,15 +115,18 @@ impl Requests {
         let Some(request) = &event.body.request else { return };
         let Some(since) = now.checked_sub(age).filter(|_| age < self.0.window) else { return };
         let taken = Taken { id: event.id, event: Weak::new(), matched: None, is_stored: true };
-        self.0.known.lock().put(request, since, Some(taken));
+        let entry = Request { digest: request.digest, since, outcome: Some(taken) };
+        let mut known = self.0.known.lock();
+        known.by_key.insert(request.key.clone(), entry);
+        known.oldest.push_back((since, request.key.clone()));
     }
 }
 
 impl Requests {
-    /// Notes that what the request became is on disk.
-    pub fn note_stored(&self, request: &RequestKey) {
+    /// Notes that what the request became is on disk: this event, not one of a later use of the key.
+    pub fn note_stored(&self, request: &RequestKey, id: EventId) {
         if let Some(known) = self.0.known.lock().by_key.get_mut(&request.key)
-            && let Some(taken) = &mut known.outcome
+            && let Some(taken) = known.outcome.as_mut().filter(|taken| taken.id == id)
         {
             taken.is_stored = true;
         }
@@ -124,12 +134,6 @@ impl Requests {
 }
 
 impl Known {
-    fn put(&mut self, request: &RequestKey, since: Instant, outcome: Option<Taken>) {
-        let entry = Request { digest: request.digest, since, outcome };
-        self.by_key.insert(request.key.clone(), entry);
-        self.oldest.push_back((since, request.key.clone()));
-    }
-
     /// Lets go of what is too old, and of the oldest if there are too many.
     fn forget(&mut self, now: Instant, window: Duration, max_keys: usize) {
         while let Some((since, _)) = self.oldest.front() {
@@ -150,8 +154,10 @@ impl Ticket {
     /// Says what the request became.
     pub fn done(mut self, taken: Taken) {
         self.is_done = true;
-        if let Some(request) = self.requests.0.known.lock().by_key.get_mut(&self.key) {
+        let known = &mut *self.requests.0.known.lock();
+        if let Some(request) = known.by_key.get_mut(&self.key) {
             request.outcome = Some(taken);
+            known.oldest.push_back((request.since, self.key.clone()));
         }
     }
 }
@@ -237,6 +243,52 @@ mod tests {
         }
         assert_eq!(again(&requests, &request("c", 1), now), Some(2));
         assert_eq!(again(&requests, &request("a", 1), now), None);
+    }
+
+    #[test]
+    fn what_is_under_way_is_not_forgotten_for_others() {
+        let (requests, now) = (Requests::new(WINDOW, 1), Instant::now());
+        let ticket = first(&requests, &request("a", 1), now);
+        for (n, key) in ["b", "c"].into_iter().enumerate() {
+            first(&requests, &request(key, 1), now).done(taken(n as u32));
+        }
+        let later = now + WINDOW;
+        assert_eq!(requests.begin(&request("a", 1), later).unwrap_err(), KeyRefused::UnderWay);
+        ticket.done(taken(7));
+        assert_eq!(again(&requests, &request("a", 1), now), Some(7));
+    }
+
+    #[test]
+    fn what_failed_pushes_nothing_out() {
+        let (requests, now) = (Requests::new(WINDOW, 2), Instant::now());
+        first(&requests, &request("a", 1), now).done(taken(1));
+        for key in ["b", "c", "d"] {
+            drop(first(&requests, &request(key, 1), now));
+        }
+        assert_eq!(again(&requests, &request("a", 1), now), Some(1));
+    }
+
+    #[test]
+    fn without_a_window_keys_mean_nothing() {
+        let (requests, now) = (Requests::new(Duration::ZERO, 0), Instant::now());
+        let _under_way = first(&requests, &request("a", 1), now);
+        first(&requests, &request("a", 2), now).done(taken(1));
+        first(&requests, &request("a", 1), now).done(taken(2));
+    }
+
+    #[test]
+    fn only_the_event_that_is_on_disk_is_noted() {
+        let (requests, now) = (Requests::new(WINDOW, 0), Instant::now());
+        let (key, stored, id) = (request("a", 1), taken(1), taken(2).id);
+        let is_stored = || match requests.begin(&key, now) {
+            Ok(Begun::Again(taken)) => taken.is_stored,
+            other => panic!("{other:?}"),
+        };
+        first(&requests, &key, now).done(stored.clone());
+        requests.note_stored(&key, id);
+        assert!(!is_stored(), "another event");
+        requests.note_stored(&key, stored.id);
+        assert!(is_stored());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A publisher, a hub and the store together.
 
 use super::*;
-use crate::publish::{self, Publisher};
+use crate::publish::{self, NotStored, Publisher};
 
 #[test]
 fn a_second_try_is_known_after_a_restart() {
@@ -30,6 +30,41 @@ fn a_second_try_is_known_after_a_restart() {
     let (store, past) = place.open();
     let (hub, publisher) = start(&store, past);
     let second = publisher.publish_as(body, Keeping::Awaited).unwrap();
+    assert_eq!((second.id, second.stored, second.is_repeat), (first.id, Some(Ok(())), true));
+    hub.stop();
+}
+
+/// A publisher that never waits long enough, as with a slow disk, and a history of one event.
+fn hasty(place: &Place, store: &Store, past: Past) -> (Hub, Publisher) {
+    let journal: Arc<dyn Journal> = Arc::new(store.clone());
+    let limits = hub::Limits { history_events: 1, ..hub::Limits::default() };
+    let hub = Hub::start_after(past, Some(journal.clone()), limits, place.clock.clone()).unwrap();
+    let store_wait = Duration::from_nanos(1);
+    let limits = publish::Limits { store_wait, ..publish::Limits::default() };
+    let publisher = Publisher::new(hub.clone(), Some(journal), &limits, place.clock.clone());
+    (hub, publisher)
+}
+
+fn awaited(key: Option<&str>) -> NewEvent {
+    let request = key.map(|key| Box::new(RequestKey { key: key.into(), digest: [1; 32] }));
+    NewEvent { request, ..event(id(0, 0), "events", "a").body.clone() }
+}
+
+#[test]
+fn a_second_try_learns_that_the_event_is_on_disk_after_the_history_let_it_go() {
+    let place = Place::new();
+    let (store, past) = place.open();
+    let (hub, publisher) = hasty(&place, &store, past);
+    let first = publisher.publish_as(awaited(Some("order-7")), Keeping::Awaited).unwrap();
+    assert!(matches!(first.stored, Some(Err(NotStored::NotYet(_)))), "{first:?}");
+    // The history lets go of it as soon as it is on disk and others are newer.
+    for _ in 0..3 {
+        let other = publisher.publish_as(awaited(None), Keeping::Awaited).unwrap();
+        while store.find(other.id).unwrap().is_none() {
+            std::thread::yield_now();
+        }
+    }
+    let second = publisher.publish_as(awaited(Some("order-7")), Keeping::Awaited).unwrap();
     assert_eq!((second.id, second.stored, second.is_repeat), (first.id, Some(Ok(())), true));
     hub.stop();
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::event::topic::Topic;
 use crate::event::{EventData, EventId, EventName, InvalidEvent, Keeping, NewEvent, RequestKey};
 use crate::hub::Refused;
-use crate::publish::{KeyRefused, PublishError, Published};
+use crate::publish::{KeyRefused, NotStored, PublishError, Published};
 use crate::serve::conversation::Answer;
 use crate::serve::doors::EventTypes;
 use crate::serve::http::Response;
@@ -87,14 +87,26 @@ pub fn broadcast(call: &Call<'_>) -> Result<Answer, Problem> {
     Ok(Response::json(StatusCode::OK, &taken).into())
 }
 
-/// Asked to be on disk and is not known to be: the publisher is to try again, under the same key.
-fn not_stored(published: &Published, why: &str) -> Problem {
-    let detail = format!(
-        "The event {} was delivered, but {why}. Send it again with the same Idempotency-Key until it is \
-         stored.",
-        published.id
-    );
-    Problem { code: "not_stored", ..Problem::unavailable(Duration::from_secs(1)).detail(detail) }
+/// Asked to be on disk and is not known to be: the publisher is to try again, under the same key. If it
+/// never will be, trying on is no use: whoever wants it kept has to publish it as another event.
+fn not_stored(published: &Published, why: &NotStored) -> Problem {
+    let (code, advice, retry_after) = match why {
+        NotStored::NotYet(_) => {
+            let advice = "Send it again with the same Idempotency-Key until it is stored.";
+            ("not_stored", advice, Some(Duration::from_secs(1)))
+        }
+        NotStored::Never => {
+            let advice = "With the same Idempotency-Key this stays so; with a new one it is published, \
+                          and delivered, as a new event.";
+            ("not_kept", advice, None)
+        }
+    };
+    let detail = format!("The event {} was delivered, but {why}. {advice}", published.id);
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code).detail(detail);
+    match retry_after {
+        Some(delay) => problem.retry_after(delay),
+        None => problem,
+    }
 }
 
 /// What the publisher calls this request: `event_id`, or the header `Idempotency-Key`.

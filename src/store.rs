@@ -283,7 +283,7 @@ fn try_begin(
 ) -> Result<Life, OpenError> {
     let path = directory.database();
     let mut log = try_open(&path, now)?;
-    let mut begin = || {
+    let mut read = || {
         if !directory.mark().exists() {
             log.know_nothing(unix_ms)?;
         }
@@ -293,7 +293,7 @@ fn try_begin(
         // What the crash of the process before has made unsure is known only now.
         Ok((reserved_ms, log.past(last, recent, unix_ms)?, log.begins_after()?))
     };
-    let begun = begin().map_err(|source| OpenError::Database { path, source });
+    let begun = read().map_err(|source| OpenError::Database { path, source });
     begun.map(|(reserved_ms, past, begins_after)| Life { log, reserved_ms, past, begins_after })
 }
 

@@ -60,6 +60,7 @@ pub(super) struct Desk {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is set and asked for by itself")]
 struct Pending {
     events: VecDeque<Arc<Event>>,
     /// Types that are to be noted; when they are too many to be listed, the rest is left out.

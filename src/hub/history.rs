@@ -13,7 +13,7 @@ use super::Limits;
 use super::gap::{Gap, GapReason};
 use super::horizon::{Horizon, Horizons};
 use super::journal::{Past, Remains};
-use super::replay::Page;
+use super::replay::{Owed, Page};
 use super::stream::Resume;
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
@@ -52,14 +52,9 @@ struct Bounds {
     bytes: usize,
 }
 
-/// What a client that comes back is owed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Owed {
-    /// What cannot be given any more.
-    pub gap: Option<Gap>,
-    /// It is owed everything else after this.
-    pub after: EventId,
-}
+/// So much more than its limits the history holds at most while its oldest event waits for the disk.
+const WAITING_EVENTS: usize = if cfg!(test) { 100 } else { 65_536 };
+const WAITING_BYTES: usize = 64 << 20;
 
 /// How many events of its topics one piece of a replay looks at: what a publisher may have to wait for.
 const PAGE_EVENTS: usize = if cfg!(test) { 64 } else { 1_024 };
@@ -160,14 +155,21 @@ impl History {
     }
 
     /// What is on its way to the disk stays until it is there, or a client that comes back in between
-    /// would find it nowhere. It is in memory anyway, within the journal's own bounds.
+    /// would find it nowhere; but not for ever, if the disk stands still.
     fn may_let_go(&self) -> bool {
-        !self.has_journal || self.events.front().is_some_and(|kept| !kept.event.is_underway())
+        !self.has_journal
+            || self.events.front().is_some_and(|kept| !kept.event.is_underway())
+            || self.is_over_full_by(WAITING_EVENTS, WAITING_BYTES)
     }
 
     fn is_over_full(&self) -> bool {
-        let over = |value, limit| limit != 0 && value > limit;
-        over(self.events.len(), self.limits.events) || over(self.bytes, self.limits.bytes)
+        self.is_over_full_by(0, 0)
+    }
+
+    fn is_over_full_by(&self, events: usize, bytes: usize) -> bool {
+        let over = |value, limit, more| limit != 0 && value > limit + more;
+        over(self.events.len(), self.limits.events, events)
+            || over(self.bytes, self.limits.bytes, bytes)
     }
 
     fn evict(&mut self, reason: GapReason) {

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use super::gap::{Gap, GapReason};
-use super::history::Owed;
 use super::sequencer::{Sequencer, Source};
 use super::stream::EndReason;
 use crate::event::subscription::Subscription;
@@ -15,6 +14,9 @@ use crate::event::{Event, EventId};
 
 /// How many events one piece from the journal holds.
 const JOURNAL_PIECE_EVENTS: usize = if cfg!(test) { 7 } else { 1_024 };
+
+/// How often a client is told anew what is missing, because more was let go while it was told.
+const TRIES: usize = 5;
 
 /// What a client that comes back is given before anything new.
 #[derive(Debug)]
@@ -29,6 +31,15 @@ pub struct Replay {
     position: EventId,
     /// Everything after this comes live.
     up_to: EventId,
+}
+
+/// What a client that comes back is owed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Owed {
+    /// What cannot be given any more.
+    pub gap: Option<Gap>,
+    /// It is owed everything else after this.
+    pub after: EventId,
 }
 
 /// A piece of what a client is owed.
@@ -84,14 +95,28 @@ impl Replay {
 
     /// Takes the first piece that is not empty, so that the opening can say what follows.
     pub(super) fn prepare(&mut self, from: &Sequencer, wants: &Subscription) {
-        self.ready = self.take(from, wants).unwrap_or_else(|_| {
-            // A disk that cannot be read now, say. The client is told and not sent away: it would only
-            // come back and find the same.
-            let to = from.begins_after().min(self.up_to).max(self.position);
-            self.gap = Some(Gap { from: Some(self.position), to, reason: GapReason::Expired });
-            (self.begin, self.position) = (to, to);
-            self.take(from, wants).unwrap_or_default()
-        });
+        for _ in 0..TRIES {
+            match self.take(from, wants) {
+                Ok(piece) => return self.ready = piece,
+                Err(Failure::Gone) => self.widen(from.gone_after(self.position, wants)),
+                Err(Failure::Unreadable) => break,
+            }
+        }
+        // A disk that cannot be read now. The client is told and not sent away: it would only come back
+        // and find the same.
+        let to = from.begins_after().min(self.up_to).max(self.position);
+        self.widen(Some((to, GapReason::Expired)));
+        (self.begin, self.position) = (to, to);
+        self.ready = self.take(from, wants).unwrap_or_default();
+    }
+
+    /// Announces that what is up to there may be missing as well.
+    fn widen(&mut self, missing: Option<(EventId, GapReason)>) {
+        let Some((to, reason)) = missing else { return };
+        let announced = self.gap.unwrap_or(Gap { from: Some(self.position), to, reason });
+        if to >= announced.to {
+            self.gap = Some(Gap { to, reason, ..announced });
+        }
     }
 
     /// The next piece; `None` after the last one. Fails when the rest has been let go meanwhile: the
@@ -103,7 +128,7 @@ impl Replay {
     ) -> Result<Option<Vec<Arc<Event>>>, EndReason> {
         match self.ready.take() {
             Some(piece) => Ok(Some(piece)),
-            None => self.take(from, wants),
+            None => self.take(from, wants).map_err(|_| EndReason::SlowConsumer),
         }
     }
 
@@ -111,13 +136,13 @@ impl Replay {
         &mut self,
         from: &Sequencer,
         wants: &Subscription,
-    ) -> Result<Option<Vec<Arc<Event>>>, EndReason> {
+    ) -> Result<Option<Vec<Arc<Event>>>, Failure> {
         while self.position < self.up_to {
             let announced = self.gap.map_or(self.position, |gap| gap.to.max(self.position));
             let page = match from.source(self.position, announced, self.up_to, wants) {
                 Source::History(page) => page,
                 Source::Journal { up_to } => self.read_journal(from, announced, up_to, wants)?,
-                Source::Gone => return Err(EndReason::SlowConsumer),
+                Source::Gone => return Err(Failure::Gone),
             };
             self.position = page.complete_to;
             if !page.events.is_empty() {
@@ -133,10 +158,23 @@ impl Replay {
         announced: EventId,
         up_to: EventId,
         wants: &Subscription,
-    ) -> Result<Page, EndReason> {
+    ) -> Result<Page, Failure> {
         let span = (self.position, up_to);
-        let page = from.read_journal(span, announced, wants, JOURNAL_PIECE_EVENTS);
-        let page = page.inspect_err(|error| log::error!("cannot read what is kept: {error}"));
-        page.ok().flatten().ok_or(EndReason::SlowConsumer)
+        match from.read_journal(span, announced, wants, JOURNAL_PIECE_EVENTS) {
+            Ok(page) => page.ok_or(Failure::Gone),
+            Err(error) => {
+                log::error!("cannot read what is kept: {error}");
+                Err(Failure::Unreadable)
+            }
+        }
     }
+}
+
+/// Why the next piece is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// Some of it has been let go since the client was told what is missing.
+    Gone,
+    /// The journal cannot be read.
+    Unreadable,
 }

@@ -14,10 +14,10 @@ use parking_lot::{Condvar, Mutex};
 
 use super::audience::Audience;
 use super::gap::GapReason;
-use super::history::{History, Owed};
+use super::history::History;
 use super::inbox::{Inbox, Message};
 use super::journal::{Journal, Past, Remains};
-use super::replay::{Page, Replay};
+use super::replay::{Owed, Page, Replay};
 use super::stream::{EndReason, Stream};
 use super::{Limits, Receipt, Refused};
 use crate::clock::Clock;
@@ -260,6 +260,12 @@ impl Sequencer {
     pub fn journal_age(&self, event: &Event) -> Option<Duration> {
         let journal = self.journal.as_ref().filter(|_| event.is_stored())?;
         Some(journal.age())
+    }
+
+    /// Up to where something after `id` is or may be gone for good, and why.
+    pub fn gone_after(&self, id: EventId, wants: &Subscription) -> Option<(EventId, GapReason)> {
+        let gone = self.order.lock().history.gone_after(id, wants, self.kept_after());
+        gone.map(|horizon| (horizon.id, horizon.reason))
     }
 
     /// What is not in the history has an id up to this one.

@@ -6,6 +6,7 @@ mod explain;
 mod memory;
 mod order;
 mod restart;
+mod shelf;
 mod slowness;
 mod time;
 mod turns;

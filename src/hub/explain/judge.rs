@@ -10,7 +10,7 @@ use crate::event::subscription::{NameFilter, Subscription};
 use crate::event::{Event, EventId};
 use crate::hub::Shared;
 use crate::hub::backlog::subject;
-use crate::hub::history::Owed;
+use crate::hub::replay::Owed;
 use crate::hub::replay::Replay;
 use crate::hub::stream::{EndReason, Profile, Resume, State, Stream};
 use crate::hub::trace::{Dispatch, Ended};

@@ -1,105 +1,11 @@
 //! A hub that goes on after another: nothing that was kept is missed or repeated, and what a crash
 //! took is announced.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::order::{Client, Published, TOPICS, TYPES, topic};
+use super::shelf::Shelf;
 use super::*;
-
-/// A journal in memory: what is committed survives a crash, what is pending does not.
-#[derive(Debug, Default)]
-struct Shelf {
-    committed: Mutex<Vec<Arc<Event>>>,
-    pending: Mutex<Vec<Arc<Event>>>,
-    is_unreadable: AtomicBool,
-    /// Reading finds that everything has just been trimmed.
-    trims: AtomicBool,
-}
-
-impl Shelf {
-    /// Writes the first `count` of what waits.
-    fn commit(&self, count: usize) {
-        let mut pending = self.pending.lock();
-        let count = count.min(pending.len());
-        for event in pending.drain(..count) {
-            event.note_stored();
-            self.committed.lock().push(event);
-        }
-    }
-
-    /// What a hub after this one is told, with the newest `recent` events in its history.
-    fn past(&self, last: EventId, recent: usize, crashed: Vec<(EventName, EventId)>) -> Past {
-        let committed = self.committed.lock();
-        let (older, recent) = committed.split_at(committed.len() - recent.min(committed.len()));
-        Past {
-            last,
-            recent: recent.to_vec(),
-            recent_after: older.last().map_or(EventId::default(), |event| event.id),
-            lost: crashed,
-            ..Past::default()
-        }
-    }
-}
-
-impl Journal for Shelf {
-    fn has_room(&self) -> bool {
-        self.pending.lock().len() < 100
-    }
-
-    fn append(&self, event: &Arc<Event>) {
-        self.pending.lock().push(event.clone());
-    }
-
-    fn await_stored(&self, event: &Event, _: Duration) -> Result<(), String> {
-        self.commit(usize::MAX);
-        if event.is_stored() { Ok(()) } else { Err("it was never appended".into()) }
-    }
-
-    fn note_unsure(&self, _: &EventName) {}
-
-    fn latest_ms(&self) -> u64 {
-        u64::MAX
-    }
-
-    fn begins_after(&self) -> (EventId, GapReason) {
-        let last = self.committed.lock().last().map(|event| event.id);
-        let trimmed = last.filter(|_| self.trims.load(Ordering::Relaxed));
-        (trimmed.unwrap_or_default(), GapReason::Overflow)
-    }
-
-    fn read(
-        &self,
-        after: EventId,
-        up_to: EventId,
-        subscription: &Subscription,
-        limit: usize,
-    ) -> io::Result<Page> {
-        if self.trims.load(Ordering::Relaxed) {
-            return Ok(Page { events: Vec::new(), complete_to: up_to });
-        }
-        if self.is_unreadable.load(Ordering::Relaxed) {
-            return Err(io::Error::other("the disk is gone"));
-        }
-        let committed = self.committed.lock();
-        let inside = committed.iter().filter(|event| event.id > after && event.id <= up_to);
-        let matching = inside.filter(|event| subscription.matches(&event.body));
-        let events: Vec<_> = matching.take(limit).cloned().collect();
-        let last = events.last().filter(|_| events.len() == limit);
-        let complete_to = last.map_or(up_to, |event| event.id);
-        Ok(Page { events, complete_to })
-    }
-
-    fn find(&self, id: EventId) -> io::Result<Option<Arc<Event>>> {
-        if self.is_unreadable.load(Ordering::Relaxed) {
-            return Err(io::Error::other("the disk is gone"));
-        }
-        Ok(self.committed.lock().iter().find(|event| event.id == id).cloned())
-    }
-
-    fn age(&self) -> Duration {
-        Duration::from_secs(86_400)
-    }
-}
 
 /// How sure the events of each type in [`TYPES`] are: committed before the publisher is told; kept, but
 /// not waited for; not kept.
@@ -348,4 +254,52 @@ fn an_event_that_only_the_journal_has_is_explained_too() {
     shelf.is_unreadable.store(false, Ordering::Relaxed);
     let never = explain(EventId { n: 7, ..ids[0].just_before() });
     assert_eq!(never.verdict, Verdict::Forgotten, "{:?}", never.event);
+}
+
+#[test]
+fn what_stands_before_a_disk_that_hangs_is_bounded() {
+    let (hub, _shelf) = with_short_history();
+    let kept = NewEvent { keeping: Keeping::Kept, ..event(&Topic::events(), "a", 1) };
+    hub.publish(kept).unwrap();
+    for n in 0..1_000 {
+        hub.publish(event(&Topic::events(), "progress", n)).unwrap();
+    }
+    assert!(hub.snapshot().history.events <= 102);
+}
+
+#[test]
+fn what_is_trimmed_while_a_client_joins_does_not_withhold_the_rest() {
+    let (hub, shelf) = with_short_history();
+    let ids = publish_and_commit(&hub, &shelf, 6);
+    *shelf.trims_up_to.lock() = Some(ids[1]);
+    let profile = profile(&[Topic::events()], &[], Resume::After(ids[0]));
+    let mut joined = hub.join(profile, Memory::endless()).unwrap();
+    let gap = Gap { from: Some(ids[0]), to: ids[1], reason: GapReason::Overflow };
+    assert_eq!(joined.replay.gap, Some(gap));
+    let events: Vec<_> = owed(&mut joined).iter().map(|event| event.id).collect();
+    assert_eq!(events, ids[2..]);
+}
+
+#[test]
+fn what_a_crash_took_is_told_even_if_the_journal_cannot_be_read() {
+    let shelf = Arc::new(Shelf::default());
+    let limits = Limits { history_events: 2, ..Limits::default() };
+    let clock = Arc::new(SystemClock);
+    let hub = Hub::start_after(Past::default(), Some(shelf.clone()), limits.clone(), clock.clone())
+        .unwrap();
+    let ids = publish_and_commit(&hub, &shelf, 6);
+    hub.stop();
+    let last = EventId { ms: ids[5].ms + 90_000, n: u32::MAX };
+    let past = shelf.past(last, 2, vec![(name("a"), last)]);
+    let hub = Hub::start_after(past, Some(shelf.clone()), limits, clock).unwrap();
+    let gap = || {
+        hub.join(profile(&[Topic::events()], &[], Resume::After(ids[0])), Memory::endless())
+            .unwrap()
+            .replay
+            .gap
+            .unwrap()
+    };
+    assert_eq!(gap().to, last);
+    shelf.is_unreadable.store(true, Ordering::Relaxed);
+    assert_eq!(gap().to, last, "the crash's gap is still told");
 }

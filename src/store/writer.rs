@@ -347,11 +347,13 @@ impl Desk {
         if let Some(last) = batch.events.last() {
             pending.settled = pending.settled.max(last.id);
         }
-        if pending.trouble.take().is_some() {
-            log::info!("the disk takes events again");
-        }
+        let was_trouble = pending.trouble.take().is_some();
         self.is_failing.store(false, Ordering::Release);
         self.settled.notify_all();
+        drop(pending);
+        if was_trouble {
+            log::info!("the disk takes events again");
+        }
     }
 
     fn put_back(&self, batch: Batch, error: &rusqlite::Error) {
@@ -363,12 +365,14 @@ impl Desk {
         }
         pending.unsure.extend(batch.unsure);
         let trouble = error.to_string();
-        if pending.trouble.as_ref() != Some(&trouble) {
-            log::error!("the disk does not take events: {trouble}; live delivery goes on");
-        }
-        pending.trouble = Some(trouble);
+        let is_new = pending.trouble.replace(trouble.clone()).as_ref() != Some(&trouble);
         self.is_failing.store(true, Ordering::Release);
         self.settled.notify_all();
+        // Not under the lock: a log that nobody reads must not hold publishers up.
+        drop(pending);
+        if is_new {
+            log::error!("the disk does not take events: {trouble}; live delivery goes on");
+        }
     }
 
     /// Lets go of a piece of what is too old or too much; true if there may be more.

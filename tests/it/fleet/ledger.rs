@@ -1,7 +1,7 @@
 //! What the publishers know: which events exist, under which ids, and of which nobody knows.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tidings::event::EventId;
@@ -31,6 +31,8 @@ pub(crate) struct Ledger {
     crashes: Mutex<Crashes>,
     numbers: AtomicU64,
     life: AtomicU64,
+    /// A publisher was told that what it had waited for is not on disk.
+    is_in_doubt: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -112,6 +114,17 @@ impl Ledger {
         if is_crash {
             *lock(&self.crashes) = Crashes { has_crashed: true, safe_after: None };
         }
+    }
+
+    /// Notes that a publisher was told that what it had waited for is not on disk: live clients have it,
+    /// and a crash may keep it from the others.
+    pub fn note_doubt(&self) {
+        self.is_in_doubt.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether even types that are always waited for may be concerned by a crash.
+    pub fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt.load(Ordering::Relaxed)
     }
 
     /// Whether a crash can have taken something after `id`.

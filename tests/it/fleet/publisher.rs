@@ -157,7 +157,10 @@ impl Publisher {
                     return Some(id);
                 }
                 // Not now: full, stopping, the disk, or the first try is still under way.
-                Some((503 | 429 | 409, _)) => {
+                Some((503 | 429 | 409, answer)) => {
+                    if answer.contains("\"not_stored\"") || answer.contains("\"not_kept\"") {
+                        ledger.note_doubt();
+                    }
                     thread::sleep(Duration::from_millis(self.random.u64(10..100)));
                 }
                 Some((status, answer)) => {

@@ -7,7 +7,8 @@
 //! 4. Nothing arrives that does not match.
 //! 5. An event without an acknowledgement arrives once at most in each life of the server in which it
 //!    was tried.
-//! 6. Whoever wants only what is always durable is never told of a gap by a restart.
+//! 6. Whoever wants only what is always durable is never told of a gap by a restart, unless a publisher
+//!    was told that something was not stored.
 //! 7. A gap by a restart is told only if there was a crash since the id that the client returned with.
 
 use std::collections::{HashMap, VecDeque};
@@ -157,7 +158,7 @@ impl Witness {
             return Err(format!("a gap from elsewhere than {sent:?}"));
         }
         if gap.reason == "restart" {
-            let wants_certain = self.wants == Self::CERTAIN;
+            let wants_certain = self.wants == Self::CERTAIN && !world.ledger.is_in_doubt();
             if wants_certain || !world.ledger.may_be_lost_after(from) {
                 return Err("a false alarm".into());
             }

@@ -144,11 +144,11 @@ fn start(
     past: Past,
 ) -> io::Result<App> {
     let journal = store.map(|store| -> Arc<dyn Journal> { Arc::new(store.clone()) });
-    let recent = past.recent.clone();
+    let named = past.recent.iter().filter(|event| event.body.request.is_some());
+    let named: Vec<_> = named.cloned().collect();
     let hub = Hub::start_after(past, journal.clone(), settings.hub, clock.clone())?;
     let publisher = Publisher::new(hub.clone(), journal, &settings.publish, clock.clone());
-    publisher.recall(&recent);
-    drop(recent);
+    publisher.recall(&named);
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));

@@ -166,12 +166,12 @@ impl Publisher {
         let keeping = self.0.policy.keeping(&event).max(at_least);
         event.keeping = keeping;
         let Some(request) = event.request.clone() else {
-            let taken = self.take(event, keeping)?;
+            let taken = self.take(event)?;
             return Ok(self.answer(&taken, keeping));
         };
         let (taken, is_repeat) = match self.0.requests.begin(&request, self.0.clock.now())? {
             Begun::First(ticket) => {
-                let taken = self.take(event, keeping)?;
+                let taken = self.take(event)?;
                 ticket.done(taken.clone());
                 (taken, false)
             }
@@ -184,8 +184,9 @@ impl Publisher {
         Ok(published)
     }
 
-    fn take(&self, event: NewEvent, keeping: Keeping) -> Result<Taken, PublishError> {
-        if let Some(journal) = self.0.journal.as_ref().filter(|_| keeping < Keeping::Awaited) {
+    fn take(&self, event: NewEvent) -> Result<Taken, PublishError> {
+        if let Some(journal) = self.0.journal.as_ref().filter(|_| event.keeping < Keeping::Awaited)
+        {
             // Before it is published: a crash right after it must find the note.
             journal.note_unsure(event.matched_name());
         }

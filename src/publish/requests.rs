@@ -120,9 +120,7 @@ impl Requests {
         known.by_key.insert(request.key.clone(), entry);
         known.oldest.push_back((since, request.key.clone()));
     }
-}
 
-impl Requests {
     /// Notes that what the request became is on disk: this event, not one of a later use of the key.
     pub fn note_stored(&self, request: &RequestKey, id: EventId) {
         if let Some(known) = self.0.known.lock().by_key.get_mut(&request.key)

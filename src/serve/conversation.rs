@@ -347,23 +347,28 @@ pub(super) mod tests {
         })))
     }
 
-    #[test]
-    fn a_connection_is_handed_over_whole_to_another_protocol() {
+    /// Serves on a port of its own while `visit` talks to it as a client, and then stops.
+    pub(in crate::serve) fn with_client(visit: impl FnOnce(TcpStream)) {
         let app = app(Arc::new(SystemClock));
         let listener = listener::bind(([127, 0, 0, 1], 0).into(), 16).unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), Shutdown::new());
         let stop = shutdown.clone();
         let server = thread::spawn(move || serve::run(&listener, &app, &stop).unwrap());
-
-        let mut client = TcpStream::connect(address).unwrap();
-        client.write_all(b"GET /upgrade HTTP/1.1\r\nHost: t\r\n\r\nfirst words,").unwrap();
-        client.write_all(b" last words").unwrap();
-        client.shutdown(std::net::Shutdown::Write).unwrap();
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
-        assert!(answer.ends_with("\r\n\r\nfirst words, last words"), "{answer}");
+        visit(TcpStream::connect(address).unwrap());
         shutdown.trigger();
         server.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_is_handed_over_whole_to_another_protocol() {
+        with_client(|mut client| {
+            client.write_all(b"GET /upgrade HTTP/1.1\r\nHost: t\r\n\r\nfirst words,").unwrap();
+            client.write_all(b" last words").unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+            assert!(answer.ends_with("\r\n\r\nfirst words, last words"), "{answer}");
+        });
     }
 }

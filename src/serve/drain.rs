@@ -158,17 +158,12 @@ fn cut(app: &App) {
 #[cfg(test)]
 pub(super) mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpStream;
-    use std::thread;
 
     use super::*;
-    use crate::clock::SystemClock;
-    use crate::serve::conversation::{Answer, tests::app};
+    use crate::serve::conversation::{Answer, tests::with_client};
     use crate::serve::doors::events;
     use crate::serve::problem::Problem;
     use crate::serve::routes::Call;
-    use crate::serve::{self, listener};
-    use crate::shutdown::Shutdown;
 
     /// A handler that is overtaken by a stop on its way to a stream.
     pub(in crate::serve) fn stop_and_stream(call: &Call<'_>) -> Result<Answer, Problem> {
@@ -180,21 +175,15 @@ pub(super) mod tests {
 
     #[test]
     fn a_connection_that_a_stop_overtakes_on_its_way_to_a_stream_is_told() {
-        let app = app(Arc::new(SystemClock));
-        let listener = listener::bind(([127, 0, 0, 1], 0).into(), 16).unwrap();
-        let (address, shutdown) = (listener.local_addr().unwrap(), Shutdown::new());
-        let stop = shutdown.clone();
-        let server = thread::spawn(move || serve::run(&listener, &app, &stop).unwrap());
-        let mut client = TcpStream::connect(address).unwrap();
         let request =
             "GET /stop-and-stream HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n";
-        client.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).unwrap();
-        assert!(answer.contains(r#"{"type":"refused","reason":"draining""#), "{answer}");
-        assert!(answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
-        shutdown.trigger();
-        server.join().unwrap();
+        with_client(|mut client| {
+            client.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            assert!(answer.contains(r#"{"type":"refused","reason":"draining""#), "{answer}");
+            assert!(answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
+        });
     }
 
     fn end(reason: EndReason, is_clean: bool, unwritten: usize) -> End {

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { launch, until, watchedPage } from './support/browser.js';
+import { launch, testPage, until, watchedPage } from './support/browser.js';
 import { TidingsServer } from './support/tidings-server.js';
 
 let browser;
@@ -32,10 +32,7 @@ afterEach(async () => {
   await context.close();
 });
 
-const text = (selector) => page.locator(selector).innerText();
-const stateIs = (state) => until(async () => (await text('#connection-state')) === state, `state ${state}`);
-const rows = (type) => page.locator(`#log-rows > li[data-type="${type}"]`);
-const rowsAre = (count, type) => until(async () => (await rows(type).count()) === count, `${count} rows of ${type}`);
+const { text, stateIs, rows, rowsAre } = testPage(() => page);
 const press = (fault) => page.click(`form[data-fault="${fault}"] button`);
 const inForce = () => page.locator('#faults-in-force li').allInnerTexts();
 const answered = (pattern) => until(async () => pattern.test(await text('#fault-answer')), `the answer ${pattern}`);

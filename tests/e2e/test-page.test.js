@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { launch, until, watchedPage } from './support/browser.js';
+import { launch, testPage, until, watchedPage } from './support/browser.js';
 import { TidingsServer } from './support/tidings-server.js';
 
 let browser;
@@ -28,10 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => context.close());
 
-const text = (selector) => page.locator(selector).innerText();
-const stateIs = (state) => until(async () => (await text('#connection-state')) === state, `state ${state}`);
-const rows = (type) => page.locator(type ? `#log-rows > li[data-type="${type}"]` : '#log-rows > li');
-const rowsAre = (count, type) => until(async () => (await rows(type).count()) === count, `${count} rows of ${type ?? 'any type'}`);
+const { text, stateIs, rows, rowsAre } = testPage(() => page);
 
 async function broadcast(fields) {
   for (const [id, value] of Object.entries({ 'session-filter': '', 'subscription-filter': '', ...fields })) await page.fill(`#${id}`, value);

@@ -50,3 +50,15 @@ export async function until(look, what, limitMs = 10_000) {
     await new Promise((resume) => setTimeout(resume, 20));
   }
 }
+
+/** What a test looks at on the test page; `page` gives the present one. */
+export function testPage(page) {
+  const text = (selector) => page().locator(selector).innerText();
+  const rows = (type) => page().locator(type ? `#log-rows > li[data-type="${type}"]` : '#log-rows > li');
+  return {
+    text,
+    stateIs: (state) => until(async () => (await text('#connection-state')) === state, `state ${state}`),
+    rows,
+    rowsAre: (count, type) => until(async () => (await rows(type).count()) === count, `${count} rows of ${type ?? 'any type'}`),
+  };
+}

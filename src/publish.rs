@@ -6,6 +6,9 @@ mod durability;
 // Second tries of one request.
 mod requests;
 
+// Jobs that wait for somebody to do them.
+pub mod queues;
+
 // Summaries of talks: takes transcripts, tells the session that asked how far it is.
 pub mod summarizer;
 

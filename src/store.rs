@@ -18,6 +18,7 @@ mod event_log;
 mod figures;
 mod mark;
 mod reader;
+pub mod records;
 mod row;
 mod schema;
 #[cfg(test)]

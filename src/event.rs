@@ -130,6 +130,9 @@ pub struct NewEvent {
 /// How much is done so that an event is not lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Keeping {
+    /// It goes to those who listen now and is not even in the history: it tells of a present state that
+    /// whoever comes later is told anyway. Nobody resumes on a topic with such events.
+    Momentary,
     /// It is in memory only: a sign of life, or progress that a newer word replaces.
     Passing,
     /// It goes to the journal, if there is one; nobody waits for it.

@@ -70,6 +70,7 @@ use self::stream::Seat;
 use self::trace::Trace;
 use self::trail::Trail;
 use crate::clock::Clock;
+use crate::event::topic::Topic;
 use crate::event::{Event, EventId, NewEvent};
 use crate::readiness::Readiness;
 
@@ -185,6 +186,11 @@ impl Hub {
         let took = self.0.clock.now().saturating_duration_since(begun);
         self.0.totals.note_publish(&receipt, took);
         receipt
+    }
+
+    /// Whether any stream that is open now wants something of this topic.
+    pub fn is_heard(&self, topic: &Topic) -> bool {
+        self.0.sequencer.is_heard(topic)
     }
 
     /// Takes a stream whose bytes go to `sink`. Its client gets [`Joined::replay`], then what

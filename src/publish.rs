@@ -187,6 +187,18 @@ impl Publisher {
         Ok(published)
     }
 
+    /// Tells those who listen now, and nobody later: of a state that whoever comes is told anyway
+    /// ([`Keeping::Momentary`]). Returns how many streams it is for.
+    pub fn show(&self, event: NewEvent) -> Result<usize, Refused> {
+        let event = NewEvent { keeping: Keeping::Momentary, ..event };
+        self.0.hub.publish(event).map(|receipt| receipt.matched)
+    }
+
+    /// Whether anyone listens to this topic now. If not, what is only shown need not be made.
+    pub fn is_heard(&self, topic: &Topic) -> bool {
+        self.0.hub.is_heard(topic)
+    }
+
     fn take(&self, event: NewEvent) -> Result<Taken, PublishError> {
         if let Some(journal) = self.0.journal.as_ref().filter(|_| event.keeping < Keeping::Awaited)
         {

@@ -67,6 +67,10 @@ impl Audience {
         }
     }
 
+    pub fn is_heard(&self, topic: &Topic) -> bool {
+        self.by_topic.contains_key(topic)
+    }
+
     pub fn reach(&self, event: &NewEvent) -> Reach {
         let mut reach = Reach::default();
         for listeners in self.by_topic.get(&event.target).into_iter().flatten() {

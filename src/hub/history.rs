@@ -131,6 +131,11 @@ impl History {
         self.trim(now);
     }
 
+    /// The next event, of this id, is not kept.
+    pub fn pass_over(&mut self, id: EventId) {
+        self.last = id;
+    }
+
     fn append(&mut self, event: Arc<Event>, since: Instant) {
         let index = self.first_index + self.events.len() as u64;
         self.bytes += event.weight();

@@ -22,6 +22,7 @@ use super::stream::{EndReason, Stream};
 use super::{Limits, Receipt, Refused};
 use crate::clock::Clock;
 use crate::event::subscription::Subscription;
+use crate::event::topic::Topic;
 use crate::event::{Event, EventId, Keeping, NewEvent};
 
 /// How often a publisher that is held back looks again, in case it missed being told.
@@ -146,7 +147,11 @@ impl Sequencer {
         let id = order.history.last().next(unix_ms.min(latest_ms));
         let now = self.clock.now();
         let event = Arc::new(Event::new(id, unix_ms, body).taken_at(now));
-        order.history.push(event.clone(), now);
+        if event.body.keeping == Keeping::Momentary {
+            order.history.pass_over(id);
+        } else {
+            order.history.push(event.clone(), now);
+        }
         if let Some(journal) = journal {
             journal.append(&event);
         }
@@ -163,6 +168,11 @@ impl Sequencer {
             .enumerate()
             .filter(move |(shard, _)| is_reached(shard))
             .map(|(_, inbox)| inbox)
+    }
+
+    /// Whether any stream wants something of this topic.
+    pub fn is_heard(&self, topic: &Topic) -> bool {
+        self.order.lock().audience.is_heard(topic)
     }
 
     /// Tells publishers that a dispatcher has taken something.

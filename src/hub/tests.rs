@@ -138,3 +138,22 @@ fn a_poll_takes_events_instead_of_writing_them() {
     let events = joined.writer.take_events(Duration::from_secs(60)).unwrap();
     assert_eq!(events.iter().map(|due| due.event.id).collect::<Vec<_>>(), [id]);
 }
+
+#[test]
+fn what_shows_a_state_of_the_moment_reaches_those_who_listen_and_is_not_remembered() {
+    let hub = hub(Limits::default());
+    assert!(!hub.is_heard(&session("me")));
+    let sink = Memory::endless();
+    let thread =
+        serve(hub.join(profile(&[session("me")], &[], Resume::FromNow), sink.clone()).unwrap());
+    assert!(hub.is_heard(&session("me")));
+    let of_the_moment = NewEvent { keeping: Keeping::Momentary, ..event(&session("me"), "a", 1) };
+    let shown = hub.publish(of_the_moment).unwrap();
+    let kept = hub.publish(event(&session("me"), "a", 2)).unwrap();
+    assert!(kept.id() > shown.id(), "it has its place in the order all the same");
+    assert_eq!(hub.snapshot().history.events, 1);
+    hub.end_all(EndReason::Shutdown);
+    thread.join().unwrap();
+    assert_eq!(sink.data(), ["1", "2"]);
+    assert!(!hub.is_heard(&session("me")));
+}

@@ -103,7 +103,8 @@ fn of_missing(unknown: Unknown, app: &App) -> String {
             format!("there is no event with this id yet; the newest is {newest}.")
         }
         Unknown::Unreadable => "the disk on which it may be cannot be read at present.".into(),
-        Unknown::Never => "there never was an event with this id.".into(),
+        Unknown::Never => "there never was an event with this id, or it showed a state of the moment, which is not \
+             remembered.".into(),
         Unknown::Gone { reason, since_ms } => {
             let since = since_ms.map(|ms| format!(" since {}", iso(ms))).unwrap_or_default();
             let why = match reason {

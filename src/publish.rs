@@ -3,6 +3,9 @@
 // Which events survive a restart.
 mod durability;
 
+// Documents that a publisher only names.
+pub mod fetch;
+
 // Second tries of one request.
 mod requests;
 

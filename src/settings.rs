@@ -28,7 +28,7 @@ pub use self::inherited::Inherited;
 pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
-use crate::publish::summarizer;
+use crate::publish::{fetch, summarizer};
 use crate::{client, hub, publish, serve, store};
 
 /// What the program was told, and what to do with it.
@@ -85,6 +85,8 @@ pub struct Settings {
     pub summarizer: bool,
     /// What summaries may use.
     pub summaries: summarizer::Limits,
+    /// What documents may be fetched.
+    pub fetch: fetch::Limits,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -101,6 +103,7 @@ impl Default for Settings {
             store: store::Limits::default(),
             summarizer: true,
             summaries: summarizer::Limits::default(),
+            fetch: fetch::Limits::default(),
             log: Log { filter: "info".into(), format: LogFormat::Text },
         }
     }

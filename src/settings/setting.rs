@@ -15,6 +15,7 @@ use super::Settings;
 use super::typed::Raw;
 use crate::event::EventName;
 use crate::publish::TOPIC_KINDS;
+use crate::publish::fetch::is_host_pattern;
 
 /// One line of the table.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ pub(super) enum Place {
     EventTypes(fn(&mut Settings) -> &mut Vec<String>),
     EventNames(fn(&mut Settings) -> &mut Vec<String>),
     TopicKinds(fn(&mut Settings) -> &mut Vec<String>),
+    Hosts(fn(&mut Settings) -> &mut Vec<String>),
     LogFilter(fn(&mut Settings) -> &mut String),
     Folder(fn(&mut Settings) -> &mut PathBuf),
     Choice(&'static [Choice]),
@@ -108,6 +110,10 @@ impl Place {
                 let is_kind = |kind: &String| TOPIC_KINDS.contains(&kind.as_str());
                 *at(settings) = raw.list().filter(|kinds| kinds.iter().all(is_kind))?;
             }
+            Self::Hosts(at) => {
+                *at(settings) =
+                    raw.list().filter(|hosts| hosts.iter().all(|h| is_host_pattern(h)))?;
+            }
             Self::LogFilter(at) => {
                 raw.text().filter(|filter| is_log_filter(filter))?.clone_into(at(settings));
             }
@@ -143,6 +149,11 @@ impl Place {
                                     A-Z a-z 0-9 _ . : -"
                 .into(),
             Self::TopicKinds(_) => format!("a list of some of {}", TOPIC_KINDS.join(", ")),
+            Self::Hosts(_) => {
+                "a list of hosts, each such as example.com, *.example.com for what lies \
+                               below it, or * for all"
+                    .into()
+            }
             Self::LogFilter(_) => "off, error, warn, info, debug or trace, or a list such as \
                                    info,tidings::hub=debug"
                 .into(),
@@ -162,9 +173,10 @@ impl Place {
             Self::Milliseconds(_, at) => at(settings).as_millis().to_string(),
             Self::Address(at) => format!("\"{}\"", at(settings)),
             Self::Networks(at) => show_list(at(settings).iter().map(ToString::to_string)),
-            Self::EventTypes(at) | Self::EventNames(at) | Self::TopicKinds(at) => {
-                show_list(at(settings).iter().cloned())
-            }
+            Self::EventTypes(at)
+            | Self::EventNames(at)
+            | Self::TopicKinds(at)
+            | Self::Hosts(at) => show_list(at(settings).iter().cloned()),
             Self::LogFilter(at) => format!("\"{}\"", at(settings)),
             Self::Folder(at) => format!("{:?}", at(settings).display().to_string()),
             Self::Choice(choices) => {
@@ -185,15 +197,17 @@ impl Place {
             Self::LogFilter(_) => "FILTER".into(),
             Self::Folder(_) => "DIR".into(),
             Self::Choice(choices) => words(choices).join("|"),
-            Self::Networks(_) | Self::EventTypes(_) | Self::EventNames(_) | Self::TopicKinds(_) => {
-                "LIST".into()
-            }
+            Self::Networks(_)
+            | Self::EventTypes(_)
+            | Self::EventNames(_)
+            | Self::TopicKinds(_)
+            | Self::Hosts(_) => "LIST".into(),
         }
     }
 
     pub(super) fn is_list(&self) -> bool {
-        use Place::{EventNames, EventTypes, Networks, TopicKinds};
-        matches!(self, Networks(_) | EventTypes(_) | EventNames(_) | TopicKinds(_))
+        use Place::{EventNames, EventTypes, Hosts, Networks, TopicKinds};
+        matches!(self, Networks(_) | EventTypes(_) | EventNames(_) | TopicKinds(_) | Hosts(_))
     }
 }
 

@@ -6,8 +6,8 @@
 use std::ops::RangeInclusive;
 
 use super::setting::Place::{
-    Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, Folder, LogFilter,
-    Milliseconds, Networks, Seconds, TopicKinds,
+    Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, Folder, Hosts,
+    LogFilter, Milliseconds, Networks, Seconds, TopicKinds,
 };
 use super::setting::{Choice, Setting};
 use super::{Auth, LogFormat};
@@ -30,6 +30,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Events", EVENTS),
     ("Durability", DURABILITY),
     ("Summaries", SUMMARIES),
+    ("Fetching", FETCHING),
     ("Logs", LOGS),
     ("Development", DEVELOPMENT),
 ];
@@ -449,6 +450,42 @@ static SUMMARIES: &[Setting] = &[
         "summary_patience_seconds",
         Seconds(A_DAY, |s| &mut s.summaries.report_patience),
         "How long a worker tries to report an end while the hub is busy; 0 tries once",
+    ),
+];
+
+static FETCHING: &[Setting] = &[
+    Setting::new(
+        "fetch_hosts",
+        Hosts(|s| &mut s.fetch.hosts),
+        "Hosts from which documents are fetched that a job names by address: names, *.example.com for \
+         what lies below one, or * for all; an empty list fetches nothing",
+    ),
+    Setting::new(
+        "fetch_private_addresses",
+        OneOf(&[
+            Choice {
+                word: "on",
+                choose: |s| s.fetch.private_addresses = true,
+                is_chosen: |s| s.fetch.private_addresses,
+            },
+            Choice {
+                word: "off",
+                choose: |s| s.fetch.private_addresses = false,
+                is_chosen: |s| !s.fetch.private_addresses,
+            },
+        ]),
+        "Whether documents are also fetched from this machine and its network, wherever a job says; \
+         off refuses every address that is not on the public internet",
+    ),
+    Setting::new(
+        "max_fetch_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.fetch.max_bytes),
+        "Size of one fetched document; 0 is no limit",
+    ),
+    Setting::new(
+        "fetch_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.fetch.timeout),
+        "How long one document may take, redirects included; 0 is no limit",
     ),
 ];
 

@@ -115,6 +115,21 @@ fn the_older_names_work_and_yield_to_ours() {
 }
 
 #[test]
+fn hosts_to_fetch_from_are_a_list_and_may_be_none() {
+    check(Typed::default(), "fetch_hosts = [\"*\"] # default");
+    check(file("fetch_hosts = []"), "fetch_hosts = [] # tidings.toml, line 1");
+    check(
+        flags(&["--fetch-hosts", "files.example, *.example.org"]),
+        "fetch_hosts = [\"files.example\", \"*.example.org\"] # flag --fetch-hosts",
+    );
+    check_refused(
+        flags(&["--fetch-hosts", "https://files.example/"]),
+        &["flag --fetch-hosts: fetch_hosts must be a list of hosts, each such as example.com, \
+           *.example.com for what lies below it, or * for all, not \"https://files.example/\""],
+    );
+}
+
+#[test]
 fn a_port_alone_keeps_the_address() {
     check(flags(&["--listen", "0"]), "listen = \"127.0.0.1:0\" # flag --listen");
     let typed = Typed { environment: &[("PORT", "80")], ..file("listen = \"[::1]:5001\"") };

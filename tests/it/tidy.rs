@@ -206,6 +206,7 @@ fn every_limit_is_a_setting() {
         ("src/store.rs", "store"),
         ("src/publish.rs", "publish"),
         ("src/publish/summarizer.rs", "summaries"),
+        ("src/publish/fetch.rs", "fetch"),
     ];
     for (path, group) in structs {
         let text = read(path);

@@ -12,6 +12,9 @@ mod requests;
 // Jobs that wait for somebody to do them.
 pub mod queues;
 
+// What does them.
+pub mod processors;
+
 // Summaries of talks: takes transcripts, tells the session that asked how far it is.
 pub mod summarizer;
 

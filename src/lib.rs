@@ -22,6 +22,9 @@ pub mod store;
 // How they leave: connections, HTTP, and one door for each family of clients.
 pub mod serve;
 
+// Who may do what: tokens and the keys they are signed with.
+pub mod access;
+
 // The other end of the wire: what the program does as a client of such a server.
 pub mod client;
 

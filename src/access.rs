@@ -9,6 +9,9 @@ pub mod jws;
 // The documents in which issuers publish such keys.
 pub mod jwks;
 
+// Where these documents come from, and how long they are believed.
+pub mod keys;
+
 // Signs tokens, for the tests of all of these.
 #[cfg(test)]
 #[path = "../tests/access/signer.rs"]

@@ -12,6 +12,9 @@ pub mod jwks;
 // Where these documents come from, and how long they are believed.
 pub mod keys;
 
+// Tokens of an OpenID Connect issuer: who calls, for whom, until when.
+pub mod oidc;
+
 // Signs tokens, for the tests of all of these.
 #[cfg(test)]
 #[path = "../tests/access/signer.rs"]

@@ -2,7 +2,8 @@
 //!
 //! Two steps: what was typed (flags, environment, file), and what it means: the small limits structs
 //! that each part defines for itself. Every setting is one entry of the table (`settings/table.rs`),
-//! with one name in three forms. Nobody else in the program reads the environment.
+//! with one name in three forms; queues have a section of the file each (`settings/queues.rs`). Nobody
+//! else in the program reads the environment.
 
 mod client_commands;
 mod command_line;
@@ -10,6 +11,7 @@ mod environment;
 mod file;
 mod inherited;
 mod mistake;
+mod queues;
 mod report;
 mod setting;
 mod table;
@@ -28,6 +30,7 @@ pub use self::inherited::Inherited;
 pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
+use crate::publish::queues::config::QueueConfig;
 use crate::publish::{fetch, summarizer};
 use crate::{client, hub, publish, serve, store};
 
@@ -42,6 +45,8 @@ pub struct Reading {
     pub inherited: Option<Inherited>,
     /// Where each setting that is not at its default came from, by its name.
     origins: BTreeMap<&'static str, Origin>,
+    /// The same for the queues' sections.
+    queues: Vec<queues::Queue>,
 }
 
 impl Reading {
@@ -87,6 +92,8 @@ pub struct Settings {
     pub summaries: summarizer::Limits,
     /// What documents may be fetched.
     pub fetch: fetch::Limits,
+    /// The queues that the file declares.
+    pub queues: Vec<QueueConfig>,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -104,6 +111,7 @@ impl Default for Settings {
             summarizer: true,
             summaries: summarizer::Limits::default(),
             fetch: fetch::Limits::default(),
+            queues: Vec::new(),
             log: Log { filter: "info".into(), format: LogFormat::Text },
         }
     }
@@ -194,23 +202,40 @@ fn read_inheriting(
 ) -> Result<Reading, Unread> {
     let command_line = command_line::parse(arguments)?;
     let config = command_line.config.or_else(|| environment::config(environment).map(Into::into));
+    let directory = config.as_deref().map(directory_of).unwrap_or_default();
+    let file = config.map(|path| contents(&path, read_file)).unwrap_or_default();
     // What is put later wins.
-    let mut typed = config.map(|path| given_by_file(path, read_file)).unwrap_or_default();
+    let mut typed = file.given;
     typed.extend(environment::given(environment));
     typed.extend(command_line.given.into_iter().map(Ok));
     let address = inherited.as_ref().map(|inherited| inherited.address);
-    let (settings, origins) = mean(typed, address).map_err(Unread::Mistakes)?;
-    Ok(Reading { command: command_line.command, settings, inherited, origins })
+    let for_commands = environment::for_commands(environment);
+    let (queues, wrong_queues) = file
+        .queues
+        .map(|sections| queues::read(sections, &directory, &for_commands))
+        .unwrap_or_default();
+    let (mut settings, origins) = match mean(typed, address) {
+        Ok(meaning) if wrong_queues.is_empty() => meaning,
+        meaning => {
+            let wrong = meaning.err().unwrap_or_default().into_iter().chain(wrong_queues);
+            return Err(Unread::Mistakes(wrong.collect()));
+        }
+    };
+    settings.queues = queues.iter().map(queues::Queue::config).collect();
+    Ok(Reading { command: command_line.command, settings, inherited, origins, queues })
 }
 
-fn given_by_file(
-    path: PathBuf,
-    read_file: impl FnOnce(&Path) -> io::Result<String>,
-) -> Vec<Result<Given, Mistake>> {
-    match read_file(&path) {
-        Ok(text) => file::given(&path, &text),
-        Err(source) => vec![Err(Mistake::Unreadable { path, source })],
+fn contents(path: &Path, read_file: impl FnOnce(&Path) -> io::Result<String>) -> file::Contents {
+    match read_file(path) {
+        Ok(text) => file::contents(path, &text),
+        Err(source) => file::Contents::unreadable(path, source),
     }
+}
+
+/// The directory that a file is in, from the root if that can be said.
+fn directory_of(file: &Path) -> PathBuf {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    file.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 type Meaning = (Settings, BTreeMap<&'static str, Origin>);
@@ -243,9 +268,12 @@ fn put(given: Given, settings: &mut Settings) -> Result<(&'static str, Origin), 
     let Given { setting, raw, origin } = given;
     match setting.place.put(&raw, settings) {
         Ok(()) => Ok((setting.name, origin)),
-        Err(expected) => {
-            Err(Mistake::Value { origin, name: setting.name, expected, found: raw.to_string() })
-        }
+        Err(expected) => Err(Mistake::Value {
+            origin,
+            name: setting.name.into(),
+            expected,
+            found: raw.to_string(),
+        }),
     }
 }
 

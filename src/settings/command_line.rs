@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::client_commands::{self, record_options, replay_options};
+use super::queues;
 use super::setting::Setting;
 use super::table::{self, GROUPS};
 use super::typed::{Given, Origin, Raw};
@@ -26,8 +27,9 @@ const ABOUT: &str = "Delivers events to browsers over Server-Sent Events.\n\n\
 const AFTER: &str = "Every setting is one name in three forms: the flag --max-connections is the \
     environment variable TIDINGS_MAX_CONNECTIONS and the key max_connections in the file. A flag \
     wins over the environment, the environment over the file, the file over the default. \
-    `tidings check-config` shows what is in force and from where.\n\n\
-    Exit codes: 0 stopped as told, 1 could not start or run, 2 bad settings.";
+    `tidings check-config` shows what is in force and from where.";
+
+const EXIT_CODES: &str = "Exit codes: 0 stopped as told, 1 could not start or run, 2 bad settings.";
 
 /// Reads the arguments, the program's name first. Help and version come back as errors too: clap's way
 /// of saying that there is something to print instead of something to do.
@@ -68,7 +70,7 @@ fn program() -> clap::Command {
     let program = clap::Command::new("tidings")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
-        .after_help(AFTER)
+        .after_help(format!("{AFTER}\n\n{}\n\n{EXIT_CODES}", queues::help()))
         .disable_help_subcommand(true)
         .subcommand(with_settings(check))
         .subcommand(client_commands::record())

@@ -6,9 +6,13 @@ use super::mistake::{Mistake, nearest};
 use super::setting::Setting;
 use super::table;
 use super::typed::{Given, Origin, Raw};
+use crate::publish::queues::config::Environment;
 
 /// Names the settings file; the only variable that is no setting of its own.
 pub(super) const CONFIG: &str = "TIDINGS_CONFIG";
+
+/// What commands get of our own environment.
+const PASSED_ON: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
 /// What the variables say, the older names first so that ours, applied later, win.
 ///
@@ -36,6 +40,19 @@ pub(super) fn given(variables: &[(OsString, OsString)]) -> Vec<Result<Given, Mis
 pub(super) fn config(variables: &[(OsString, OsString)]) -> Option<&OsString> {
     let mut set = variables.iter().filter(|(_, value)| !value.is_empty());
     set.find(|(name, _)| name == CONFIG).map(|(_, value)| value)
+}
+
+/// What a command that does jobs finds in its environment, whatever its section says: enough to find
+/// programs, a home, a language and the local time, and none of our secrets.
+pub(super) fn for_commands(variables: &[(OsString, OsString)]) -> Environment {
+    let mut environment = Environment::default();
+    for (name, value) in variables {
+        if PASSED_ON.iter().any(|passed| name == passed) {
+            // What this process has got is what the system passes on.
+            let _ = environment.set(name, value);
+        }
+    }
+    environment
 }
 
 fn is_ours(origin: &Origin) -> bool {

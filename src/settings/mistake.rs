@@ -41,8 +41,8 @@ pub enum Mistake {
     Value {
         /// Where it stands.
         origin: Origin,
-        /// The setting.
-        name: &'static str,
+        /// The setting, with its section if it is in one.
+        name: String,
         /// What would be right.
         expected: String,
         /// What was typed.
@@ -51,6 +51,14 @@ pub enum Mistake {
     /// Two values that do not go together.
     #[error("{0}")]
     Contradiction(String),
+    /// The same in a section of the file.
+    #[error("{origin}: {what}")]
+    Section {
+        /// Where it stands.
+        origin: Origin,
+        /// What does not go together.
+        what: String,
+    },
     /// What was passed by `LISTEN_FDS` cannot be served.
     #[error("LISTEN_FDS must pass one TCP socket that listens: {0}")]
     Inherited(String),
@@ -67,14 +75,26 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }
 
+/// From here on two names are alike. The measure is the one that clap uses for its flags, and so is this.
+const ALIKE: f64 = 0.7;
+
 /// The setting whose name is most like `typed`, if one is; the older names lead to theirs.
 pub(super) fn nearest(typed: &str) -> Option<&'static Setting> {
     let likeness = |setting: &Setting| {
         let older = setting.also.map(str::to_ascii_lowercase).unwrap_or_default();
-        // The measure of likeness that clap uses for its flags, and its threshold.
         strsim::jaro(typed, setting.name).max(strsim::jaro(typed, &older))
     };
     let scored = table::all().map(|setting| (likeness(setting), setting));
-    let alike = scored.filter(|(likeness, _)| *likeness > 0.7);
+    let alike = scored.filter(|(likeness, _)| *likeness > ALIKE);
     alike.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, setting)| setting)
+}
+
+/// The one of these names that is most like `typed`, if one is.
+pub(super) fn nearest_of<'a>(
+    typed: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let scored = names.into_iter().map(|name| (strsim::jaro(typed, name), name));
+    let alike = scored.filter(|(likeness, _)| *likeness > ALIKE);
+    alike.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }

@@ -1,10 +1,11 @@
 //! What `tidings check-config` prints: a settings file that says what is in force, each line with
 //! where its value came from.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use super::Reading;
 use super::table::GROUPS;
+use super::typed::Origin;
 
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -12,12 +13,17 @@ impl fmt::Display for Reading {
             let gap = if index == 0 { "" } else { "\n" };
             writeln!(f, "{gap}# {heading}")?;
             for setting in *settings {
-                let mut line = format!("{} = {}", setting.name, setting.place.show(&self.settings));
-                // Long enough for nearly every line; the origins then stand in a column.
-                write!(line, "{:pad$}", "", pad = 44_usize.saturating_sub(line.chars().count()))?;
-                writeln!(f, "{line}  # {}", self.origin(setting.name))?;
+                let value = setting.place.show(&self.settings);
+                line(f, &format!("{} = {value}", setting.name), self.origin(setting.name))?;
             }
         }
-        Ok(())
+        self.queues.iter().try_for_each(|queue| write!(f, "\n{queue}"))
     }
+}
+
+/// One line, with where it came from.
+pub(super) fn line(f: &mut fmt::Formatter<'_>, what: &str, origin: &Origin) -> fmt::Result {
+    // Long enough for nearly every line; the origins then stand in a column.
+    let pad = 44_usize.saturating_sub(what.chars().count());
+    writeln!(f, "{what}{:pad$}  # {origin}", "")
 }

@@ -1,4 +1,5 @@
-//! What a setting is: one name in three forms, a kind of value, and a place in [`Settings`].
+//! What a setting is: one name, in three forms or in a section of the file only, a kind of value, and a
+//! place in [`Settings`] or in what becomes of the section.
 //!
 //! A place is a kind and a way to the field, so that a value is checked, put and shown by the same
 //! line of the table, and a default is written nowhere but in the limits struct it belongs to.
@@ -17,9 +18,9 @@ use crate::event::EventName;
 use crate::publish::TOPIC_KINDS;
 use crate::publish::fetch::is_host_pattern;
 
-/// One line of the table.
+/// One line of a table.
 #[derive(Debug)]
-pub(super) struct Setting {
+pub(super) struct Key<S: 'static> {
     /// The key in the file; the other two forms follow from it.
     pub(super) name: &'static str,
     /// A variable of another name that means the same and yields to ours.
@@ -27,14 +28,19 @@ pub(super) struct Setting {
     /// What it does and what "off" is.
     pub(super) help: &'static str,
     /// What it may be and where it goes.
-    pub(super) place: Place,
+    pub(super) place: Place<S>,
+}
+
+/// A setting of the whole program, which has all three forms.
+pub(super) type Setting = Key<Settings>;
+
+impl<S: Clone> Key<S> {
+    pub(super) const fn new(name: &'static str, place: Place<S>, help: &'static str) -> Self {
+        Self { name, also: None, help, place }
+    }
 }
 
 impl Setting {
-    pub(super) const fn new(name: &'static str, place: Place, help: &'static str) -> Self {
-        Self { name, also: None, help, place }
-    }
-
     pub(super) const fn also(mut self, variable: &'static str) -> Self {
         self.also = Some(variable);
         self
@@ -53,43 +59,47 @@ impl Setting {
 
 /// What kind of value a setting takes, within which range, and the field it goes to.
 #[derive(Debug)]
-pub(super) enum Place {
-    Count(RangeInclusive<u64>, fn(&mut Settings) -> &mut usize),
-    Backlog(RangeInclusive<u64>, fn(&mut Settings) -> &mut i32),
-    Bytes(RangeInclusive<u64>, fn(&mut Settings) -> &mut usize),
-    Seconds(RangeInclusive<u64>, fn(&mut Settings) -> &mut Duration),
-    Milliseconds(RangeInclusive<u64>, fn(&mut Settings) -> &mut Duration),
-    Address(fn(&mut Settings) -> &mut SocketAddr),
-    Networks(fn(&mut Settings) -> &mut Vec<IpNet>),
-    EventTypes(fn(&mut Settings) -> &mut Vec<String>),
-    EventNames(fn(&mut Settings) -> &mut Vec<String>),
-    TopicKinds(fn(&mut Settings) -> &mut Vec<String>),
-    Hosts(fn(&mut Settings) -> &mut Vec<String>),
-    LogFilter(fn(&mut Settings) -> &mut String),
-    Folder(fn(&mut Settings) -> &mut PathBuf),
-    Choice(&'static [Choice]),
+pub(super) enum Place<S: 'static> {
+    Count(RangeInclusive<u64>, fn(&mut S) -> &mut usize),
+    Backlog(RangeInclusive<u64>, fn(&mut S) -> &mut i32),
+    Times(RangeInclusive<u64>, fn(&mut S) -> &mut u32),
+    Bytes(RangeInclusive<u64>, fn(&mut S) -> &mut usize),
+    Seconds(RangeInclusive<u64>, fn(&mut S) -> &mut Duration),
+    Milliseconds(RangeInclusive<u64>, fn(&mut S) -> &mut Duration),
+    Address(fn(&mut S) -> &mut SocketAddr),
+    Networks(fn(&mut S) -> &mut Vec<IpNet>),
+    EventTypes(fn(&mut S) -> &mut Vec<String>),
+    EventNames(fn(&mut S) -> &mut Vec<String>),
+    TopicKinds(fn(&mut S) -> &mut Vec<String>),
+    Hosts(fn(&mut S) -> &mut Vec<String>),
+    LogFilter(fn(&mut S) -> &mut String),
+    Folder(fn(&mut S) -> &mut PathBuf),
+    CommandLine(fn(&mut S) -> &mut Vec<String>),
+    Word(&'static [&'static str], fn(&mut S) -> &mut String),
+    Choice(&'static [Choice<S>]),
 }
 
 /// One word of those that a setting can be.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(super) struct Choice<S: 'static> {
     pub(super) word: &'static str,
-    pub(super) choose: fn(&mut Settings),
-    pub(super) is_chosen: fn(&Settings) -> bool,
+    pub(super) choose: fn(&mut S),
+    pub(super) is_chosen: fn(&S) -> bool,
 }
 
-impl Place {
+impl<S: Clone> Place<S> {
     /// Puts what was typed into its field, or says what would be right.
-    pub(super) fn put(&self, raw: &Raw, settings: &mut Settings) -> Result<(), String> {
+    pub(super) fn put(&self, raw: &Raw, settings: &mut S) -> Result<(), String> {
         self.try_put(raw, settings).ok_or_else(|| self.expected())
     }
 
-    fn try_put(&self, raw: &Raw, settings: &mut Settings) -> Option<()> {
+    fn try_put(&self, raw: &Raw, settings: &mut S) -> Option<()> {
         match self {
             Self::Count(range, at) | Self::Bytes(range, at) => {
                 *at(settings) = usize::try_from(raw.whole(range)?).ok()?;
             }
             Self::Backlog(range, at) => *at(settings) = i32::try_from(raw.whole(range)?).ok()?,
+            Self::Times(range, at) => *at(settings) = u32::try_from(raw.whole(range)?).ok()?,
             Self::Seconds(range, at) => *at(settings) = Duration::from_secs(raw.whole(range)?),
             Self::Milliseconds(range, at) => {
                 *at(settings) = Duration::from_millis(raw.whole(range)?);
@@ -118,6 +128,12 @@ impl Place {
                 raw.text().filter(|filter| is_log_filter(filter))?.clone_into(at(settings));
             }
             Self::Folder(at) => *at(settings) = raw.text()?.into(),
+            Self::CommandLine(at) => {
+                *at(settings) = raw.list().filter(|words| is_command(words))?;
+            }
+            Self::Word(words, at) => {
+                raw.text().filter(|word| words.contains(word))?.clone_into(at(settings));
+            }
             Self::Choice(choices) => {
                 let word = raw.word()?;
                 (choices.iter().find(|choice| choice.word == word)?.choose)(settings);
@@ -132,7 +148,9 @@ impl Place {
             format!("a whole number{unit} from {} to {}", range.start(), range.end())
         };
         match self {
-            Self::Count(range, _) | Self::Backlog(range, _) => whole("", range),
+            Self::Count(range, _) | Self::Backlog(range, _) | Self::Times(range, _) => {
+                whole("", range)
+            }
             Self::Bytes(range, _) => whole(" of bytes", range),
             Self::Seconds(range, _) => whole(" of seconds", range),
             Self::Milliseconds(range, _) => whole(" of milliseconds", range),
@@ -158,17 +176,22 @@ impl Place {
                                    info,tidings::hub=debug"
                 .into(),
             Self::Folder(_) => "the path of a directory, or empty".into(),
+            Self::CommandLine(_) => "a list of a program and its arguments, such as \
+                                     [\"python3\", \"thumbnails.py\"]"
+                .into(),
+            Self::Word(words, _) => words.join(" or "),
             Self::Choice(choices) => words(choices).join(" or "),
         }
     }
 
     /// The field's value as it would stand in the file.
-    pub(super) fn show(&self, settings: &Settings) -> String {
+    pub(super) fn show(&self, settings: &S) -> String {
         // The way to a field is a mutable one; a copy keeps reading from needing a second way.
         let settings = &mut settings.clone();
         match self {
             Self::Count(_, at) | Self::Bytes(_, at) => at(settings).to_string(),
             Self::Backlog(_, at) => at(settings).to_string(),
+            Self::Times(_, at) => at(settings).to_string(),
             Self::Seconds(_, at) => at(settings).as_secs().to_string(),
             Self::Milliseconds(_, at) => at(settings).as_millis().to_string(),
             Self::Address(at) => format!("\"{}\"", at(settings)),
@@ -176,9 +199,10 @@ impl Place {
             Self::EventTypes(at)
             | Self::EventNames(at)
             | Self::TopicKinds(at)
-            | Self::Hosts(at) => show_list(at(settings).iter().cloned()),
-            Self::LogFilter(at) => format!("\"{}\"", at(settings)),
-            Self::Folder(at) => format!("{:?}", at(settings).display().to_string()),
+            | Self::Hosts(at)
+            | Self::CommandLine(at) => show_list(at(settings).iter().cloned()),
+            Self::LogFilter(at) | Self::Word(_, at) => format!("\"{}\"", at(settings)),
+            Self::Folder(at) => show_text(&at(settings).display().to_string()),
             Self::Choice(choices) => {
                 let chosen = choices.iter().find(|choice| (choice.is_chosen)(settings));
                 format!("\"{}\"", chosen.map_or("", |choice| choice.word))
@@ -189,7 +213,7 @@ impl Place {
     /// What stands for the value in the help.
     pub(super) fn value_name(&self) -> String {
         match self {
-            Self::Count(..) | Self::Backlog(..) => "N".into(),
+            Self::Count(..) | Self::Backlog(..) | Self::Times(..) => "N".into(),
             Self::Bytes(..) => "BYTES".into(),
             Self::Seconds(..) => "SECONDS".into(),
             Self::Milliseconds(..) => "MS".into(),
@@ -197,11 +221,13 @@ impl Place {
             Self::LogFilter(_) => "FILTER".into(),
             Self::Folder(_) => "DIR".into(),
             Self::Choice(choices) => words(choices).join("|"),
+            Self::Word(words, _) => words.join("|"),
             Self::Networks(_)
             | Self::EventTypes(_)
             | Self::EventNames(_)
             | Self::TopicKinds(_)
-            | Self::Hosts(_) => "LIST".into(),
+            | Self::Hosts(_)
+            | Self::CommandLine(_) => "LIST".into(),
         }
     }
 
@@ -237,11 +263,22 @@ fn is_log_filter(text: &str) -> bool {
     })
 }
 
-fn words(choices: &[Choice]) -> Vec<&'static str> {
+/// A program, which must have a name, and what it is given; no system passes a NUL on.
+fn is_command(words: &[String]) -> bool {
+    words.first().is_some_and(|program| !program.is_empty())
+        && words.iter().all(|word| !word.contains('\0'))
+}
+
+fn words<S>(choices: &[Choice<S>]) -> Vec<&'static str> {
     choices.iter().map(|choice| choice.word).collect()
 }
 
 fn show_list(items: impl Iterator<Item = String>) -> String {
-    let quoted: Vec<_> = items.map(|item| format!("\"{item}\"")).collect();
+    let quoted: Vec<_> = items.map(|item| show_text(&item)).collect();
     format!("[{}]", quoted.join(", "))
+}
+
+/// A text as it stands in the file: TOML's basic strings are JSON's, but for one character.
+fn show_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }

@@ -14,6 +14,14 @@ pub(super) struct Given {
     pub(super) origin: Origin,
 }
 
+/// A key of the file, or a section, with what stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) raw: Raw,
+    pub(super) origin: Origin,
+}
+
 /// Where a setting's value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -59,6 +67,8 @@ pub(super) enum Raw {
     Flag(bool),
     /// A list of strings in the file.
     List(Vec<String>),
+    /// A section or an inline table in the file, in the order of its lines.
+    Table(Vec<Entry>),
     /// What no setting can be, by the name of its type.
     Other(&'static str),
 }
@@ -110,6 +120,7 @@ impl fmt::Display for Raw {
             Self::Whole(None) => f.write_str("such a number"),
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::List(items) => write!(f, "{items:?}"),
+            Self::Table(_) => f.write_str("a value of the type table"),
             Self::Other(kind) => write!(f, "a value of the type {kind}"),
         }
     }

@@ -1,5 +1,7 @@
 //! Settings: what was typed, as data, and what it means.
 
+mod queues;
+
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;

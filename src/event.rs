@@ -13,6 +13,9 @@ pub mod parser;
 // An event's place in the one order.
 mod id;
 
+// How a job is at one moment.
+pub mod job_update;
+
 // Which events a stream wants.
 pub mod subscription;
 

@@ -9,6 +9,9 @@ pub mod fetch;
 // Second tries of one request.
 mod requests;
 
+// What becomes of jobs: who watches one misses neither its state nor its end.
+pub mod jobs;
+
 // Jobs that wait for somebody to do them.
 pub mod queues;
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{InvalidEvent, excerpt};
 
@@ -45,6 +45,11 @@ impl Topic {
     /// Everyone, in the default project.
     pub fn events() -> Self {
         Self { project: Identifier::default_project(), audience: Audience::Events }
+    }
+
+    /// Those who watch one job, in the default project.
+    pub fn job(id: Identifier) -> Self {
+        Self { project: Identifier::default_project(), audience: Audience::Job(id) }
     }
 
     /// One browser session, in the default project.
@@ -94,8 +99,17 @@ impl FromStr for Topic {
 }
 
 /// The id of a project, session, user, job …: 1 to 128 of `A-Z a-z 0-9 _ . : @ -`. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Identifier(Arc<str>);
+
+impl TryFrom<String> for Identifier {
+    type Error = InvalidEvent;
+
+    fn try_from(text: String) -> Result<Self, InvalidEvent> {
+        text.parse()
+    }
+}
 
 impl Identifier {
     /// The id as text.

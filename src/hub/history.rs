@@ -17,7 +17,7 @@ use super::replay::{Owed, Page};
 use super::stream::Resume;
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
-use crate::event::{Event, EventId};
+use crate::event::{Event, EventId, Keeping};
 
 /// The recent events.
 #[derive(Debug)]
@@ -124,16 +124,13 @@ impl History {
         Some((&kept.event, kept.since))
     }
 
-    /// Keeps the next event, whose id is greater than every one before.
+    /// Keeps the next event, whose id is greater than every one before, unless it is of the moment only.
     pub fn push(&mut self, event: Arc<Event>, now: Instant) {
         self.last = event.id;
-        self.append(event, now);
-        self.trim(now);
-    }
-
-    /// The next event, of this id, is not kept.
-    pub fn pass_over(&mut self, id: EventId) {
-        self.last = id;
+        if event.body.keeping > Keeping::Momentary {
+            self.append(event, now);
+            self.trim(now);
+        }
     }
 
     fn append(&mut self, event: Arc<Event>, since: Instant) {

@@ -147,11 +147,7 @@ impl Sequencer {
         let id = order.history.last().next(unix_ms.min(latest_ms));
         let now = self.clock.now();
         let event = Arc::new(Event::new(id, unix_ms, body).taken_at(now));
-        if event.body.keeping == Keeping::Momentary {
-            order.history.pass_over(id);
-        } else {
-            order.history.push(event.clone(), now);
-        }
+        order.history.push(event.clone(), now);
         if let Some(journal) = journal {
             journal.append(&event);
         }

@@ -19,7 +19,7 @@ const PERMITTED: &[(&str, &[&str])] = &[
     ("client", &["event"]),
     // What a token is worth depends on nothing but the token, the keys and the time.
     ("access", &[]),
-    ("publish", &["hub", "event"]),
+    ("publish", &["store", "hub", "event"]),
     ("store", &["hub", "event"]),
     ("hub", &["event"]),
     ("event", &[]),

@@ -125,14 +125,10 @@ impl Tray {
             if content.has_ended {
                 return Err("the server is stopping".into());
             }
-            let is_late = match deadline {
-                Some(deadline) => self.written.wait_until(&mut content, deadline).timed_out(),
-                None => {
-                    self.written.wait(&mut content);
-                    false
-                }
-            };
-            if is_late && content.settled < ticket.0 {
+            // Without a deadline it is looked at now and then all the same.
+            let until = deadline.unwrap_or_else(|| Instant::now() + RETRY_PAUSE);
+            let is_late = self.written.wait_until(&mut content, until).timed_out();
+            if is_late && deadline.is_some() && content.settled < ticket.0 {
                 return Err(format!("it was not on disk after {} ms", at_most.as_millis()));
             }
         }
@@ -209,6 +205,10 @@ impl Tray {
     }
 
     fn settle(&self, batch: Batch) {
+        // Before those who wait are told: what they then look at is there.
+        for then in batch.thens {
+            then(Ok(()));
+        }
         let mut content = self.content.lock();
         content.settled = batch.up_to;
         content.retry_at = None;
@@ -218,9 +218,6 @@ impl Tray {
         drop(content);
         if was_trouble {
             log::info!("the disk takes records again");
-        }
-        for then in batch.thens {
-            then(Ok(()));
         }
     }
 
@@ -232,11 +229,14 @@ impl Tray {
         }
     }
 
-    /// Keeps the states for another try, and does what is to be done. False when it was the last try.
+    /// Does what is to be done, and keeps the states for another try. False when it was the last one.
     fn put_back(&self, batch: Batch, trouble: &str) -> bool {
+        for then in batch.thens {
+            then(Err(trouble));
+        }
         let mut content = self.content.lock();
         for (name, text) in batch.states {
-            // A newer state has come meanwhile.
+            // A newer state may have come meanwhile.
             content.states.entry(name).or_insert(text);
         }
         content.certainty = content.certainty.max(Some(batch.certainty));
@@ -248,9 +248,6 @@ impl Tray {
         drop(content);
         if is_new {
             log::error!("the disk does not take records: {trouble}; everything else goes on");
-        }
-        for then in batch.thens {
-            then(Err(trouble));
         }
         !is_last_try
     }

@@ -96,6 +96,9 @@ fn of_unknown(question: &Question, unknown: Unknown, app: &App) -> String {
     format!("Event {}: {}", question.event, of_missing(unknown, app))
 }
 
+const NEVER: &str = "there never was an event with this id, or it showed a state of the moment, which is \
+                     not remembered.";
+
 fn of_missing(unknown: Unknown, app: &App) -> String {
     let age = app.hub.limits().history_age.as_secs();
     match unknown {
@@ -103,8 +106,7 @@ fn of_missing(unknown: Unknown, app: &App) -> String {
             format!("there is no event with this id yet; the newest is {newest}.")
         }
         Unknown::Unreadable => "the disk on which it may be cannot be read at present.".into(),
-        Unknown::Never => "there never was an event with this id, or it showed a state of the moment, which is not \
-             remembered.".into(),
+        Unknown::Never => NEVER.into(),
         Unknown::Gone { reason, since_ms } => {
             let since = since_ms.map(|ms| format!(" since {}", iso(ms))).unwrap_or_default();
             let why = match reason {

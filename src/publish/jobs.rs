@@ -1,0 +1,256 @@
+//! Jobs: something that somebody does elsewhere and others watch.
+//!
+//! A job is made, services report on it, and whoever watches it is told its present state first and every
+//! later one after that. So nobody misses the end, whenever they come: before the job is made, while it runs,
+//! at the very moment of its end, or after it.
+//!
+//! What watchers are told is on disk first. A report changes the job's record under the job's own lock; when
+//! the disk has it, the record's writer shows it to those who watch. After a crash a job is therefore never
+//! further back than anybody has seen it.
+
+// What is known of one job.
+mod job;
+
+// What all handles share: changes are made, written and shown.
+mod keeper;
+
+// Jobs of which nothing is heard any more.
+mod lease;
+
+// What those who ask are told.
+mod outcome;
+
+// What a service says of a job, and whether that can be.
+mod report;
+
+// The jobs there are.
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+pub use self::job::{Job, NewJob};
+pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated};
+pub use self::report::{Conflict, Report};
+
+use self::keeper::{KIND, Shared};
+use self::lease::Alarms;
+use self::table::Slot;
+use super::Publisher;
+use crate::clock::Clock;
+use crate::event::job_update::JobUpdate;
+use crate::event::topic::Identifier;
+use crate::shutdown::Shutdown;
+use crate::store::records::{Record, Records};
+
+/// What jobs may use; `0` (or a zero duration) means off unless said otherwise.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Jobs that have not ended; beyond that no more are taken. 0 is no limit.
+    pub max_open: usize,
+    /// Jobs that have ended and are kept; beyond that the first ended go. 0 is no limit.
+    pub max_ended: usize,
+    /// How long a job that has ended is kept; zero: for ever.
+    pub ended_age: Duration,
+    /// How long a job is called stalled before it is given up, after its lease is over.
+    pub stall_grace: Duration,
+    /// How many names of reports are remembered of each job, to know a second try; 0: none.
+    pub update_ids: usize,
+    /// How long a publisher waits for the disk before it is told that it is not known; zero: for ever.
+    pub store_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_open: 250_000,
+            max_ended: 20_000,
+            ended_age: Duration::from_secs(7 * 86_400),
+            stall_grace: Duration::from_secs(30),
+            update_ids: 64,
+            store_wait: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Keeps jobs and tells their watchers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Jobs(Arc<Shared>);
+
+/// Is told of every change of every job, in each job's order, when watchers are.
+pub type Listener = Box<dyn Fn(&Change<'_>) + Send + Sync>;
+
+/// A job has changed.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// The job as it is known now; it may be further than what is shown.
+    pub job: &'a Job,
+    /// What its watchers were told before; none if it is new.
+    pub before: Option<&'a JobUpdate>,
+    /// What they are told now.
+    pub shown: &'a JobUpdate,
+}
+
+impl Jobs {
+    /// Goes on with the jobs of an earlier process that are among `found`, and starts the thread that
+    /// looks after those of which nothing is heard.
+    pub fn start(
+        publisher: Publisher,
+        records: Records,
+        found: &[Record],
+        limits: Limits,
+        max_event_bytes: usize,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let update_name = "job_update".parse().map_err(io::Error::other)?;
+        let jobs = Self(Arc::new(Shared {
+            publisher,
+            records,
+            limits,
+            max_event_bytes,
+            clock,
+            update_name,
+            table: Mutex::default(),
+            listeners: RwLock::default(),
+            alarms: Alarms::default(),
+            stop: Shutdown::new(),
+            thread: Mutex::default(),
+        }));
+        jobs.0.load(found);
+        let thread = lease::start(&jobs.0)?;
+        *jobs.0.thread.lock() = Some(thread);
+        Ok(jobs)
+    }
+
+    /// Has every change of every job told to this one as well, from now on.
+    pub fn listen(&self, listener: Listener) {
+        self.0.listeners.write().push(listener);
+    }
+
+    /// Makes a job and waits until it is on disk.
+    pub fn create(&self, new: NewJob) -> Result<Created, CreateError> {
+        let mut created = self.create_all(vec![new])?;
+        created.pop().ok_or(CreateError::Busy)
+    }
+
+    /// Makes jobs, all or none, and waits until they are on disk.
+    pub fn create_all(&self, new: Vec<NewJob>) -> Result<Vec<Created>, CreateError> {
+        let (mut created, ticket) = self.0.create_all(new)?;
+        if let Some(ticket) = ticket {
+            let stored = self.0.records.await_written(ticket, self.0.limits.store_wait);
+            for job in &mut created {
+                job.stored.clone_from(&stored);
+            }
+        }
+        Ok(created)
+    }
+
+    /// Takes a report and waits until it is on disk.
+    pub fn update(&self, id: &Identifier, report: &Report) -> Result<Updated, UpdateError> {
+        let (mut updated, ticket) = self.0.update(id, report)?;
+        if let Some(ticket) = ticket {
+            updated.stored = self.0.records.await_written(ticket, self.0.limits.store_wait);
+        }
+        Ok(updated)
+    }
+
+    /// Takes a report; returns at once.
+    pub fn update_soon(&self, id: &Identifier, report: &Report) -> Result<Updated, UpdateError> {
+        self.0.update(id, report).map(|(updated, _)| updated)
+    }
+
+    /// Notes that whoever works on the job is alive.
+    pub fn hear(&self, id: &Identifier) -> Result<JobUpdate, UpdateError> {
+        let slot = self.0.find(id).ok_or(UpdateError::Unknown)?;
+        Ok(self.0.hear(&slot))
+    }
+
+    /// A job, in the state that its watchers know.
+    pub fn get(&self, id: &Identifier) -> Option<Job> {
+        self.0.find(id).and_then(|slot| as_shown(&slot))
+    }
+
+    /// Looks at the present state of a job and does something in the same moment: what `look` does comes
+    /// before every later change, and after every change that is part of what it is shown. It is shown
+    /// nothing if the job is not there, or not yet known to be on disk.
+    pub fn watch<T>(&self, id: &Identifier, look: impl FnOnce(Option<&JobUpdate>) -> T) -> T {
+        let table = self.0.table.lock();
+        let Some(slot) = table.find(id).cloned() else { return look(None) };
+        drop(table);
+        let kept = slot.kept.lock();
+        look(kept.shown.as_ref())
+    }
+
+    /// Jobs that were made before the one with this id, the newest first, as far as `wanted` takes them.
+    /// Fails if there is no such job.
+    pub fn list(
+        &self,
+        before: Option<&Identifier>,
+        limit: usize,
+        wanted: impl Fn(&Job) -> bool,
+    ) -> Result<(Vec<Job>, bool), UpdateError> {
+        let table = self.0.table.lock();
+        let number = match before {
+            Some(id) => Some(table.find(id).ok_or(UpdateError::Unknown)?.number),
+            None => None,
+        };
+        let slots = table.before(number);
+        drop(table);
+        let mut found: Vec<_> = slots
+            .iter()
+            .filter_map(|slot| as_shown(slot))
+            .filter(|job| wanted(job))
+            .take(limit + 1)
+            .collect();
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        Ok((found, has_more))
+    }
+
+    /// How many jobs have not ended.
+    pub fn open_count(&self) -> usize {
+        self.0.table.lock().open_count()
+    }
+
+    /// Takes away a job that has ended; returns its last state.
+    pub fn remove(&self, id: &Identifier) -> Result<JobUpdate, RemoveError> {
+        let slot = self.0.find(id).ok_or(RemoveError::Unknown)?;
+        let last = slot.kept.lock().shown.clone().ok_or(RemoveError::Unknown)?;
+        if !last.is_terminal() {
+            return Err(RemoveError::Open(last.status));
+        }
+        self.0.table.lock().remove(slot.number);
+        self.0.records.remove(KIND, id);
+        Ok(last)
+    }
+
+    /// What the thread does when something is due; returns when to come back. For tests, which decide what
+    /// time it is.
+    #[cfg(test)]
+    fn tick(&self) {
+        self.0.tick();
+    }
+
+    /// Lets the thread end. Jobs can still be reported on until the records are closed.
+    pub fn stop(&self) {
+        self.0.stop.trigger();
+        self.0.alarms.wake();
+        if let Some(thread) = self.0.thread.lock().take() {
+            // A panic was reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The job in the state that its watchers know.
+fn as_shown(slot: &Slot) -> Option<Job> {
+    let kept = slot.kept.lock();
+    let present = kept.shown.clone()?;
+    Some(Job { present, ..kept.job.clone() })
+}

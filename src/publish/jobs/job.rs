@@ -1,0 +1,108 @@
+//! One job's record: what is known of it, and what of that survives a restart.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::event::RequestKey;
+use crate::event::job_update::JobUpdate;
+use crate::event::topic::Identifier;
+
+/// What is known of one job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// How it is.
+    pub present: JobUpdate,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: u64,
+    /// When it last changed, by this server's clock.
+    pub updated_ms: u64,
+    /// What is to be done, in its maker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Arc<RawValue>>,
+    /// How long nothing may be heard of it, in milliseconds; zero: as long as it likes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lease_ms: u64,
+    /// SHA-256 of the request that made it, in hexadecimal, if that had a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_digest: Option<String>,
+    /// The names of its latest reports, the oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub update_ids: VecDeque<String>,
+}
+
+impl Job {
+    /// Remembers the name of a report, and forgets the oldest if there are more than so many.
+    pub(super) fn note_update_id(&mut self, name: Option<&str>, at_most: usize) {
+        let Some(name) = name.filter(|_| at_most > 0) else { return };
+        if self.update_ids.len() >= at_most {
+            self.update_ids.pop_front();
+        }
+        self.update_ids.push_back(name.to_owned());
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// A job that is to be.
+#[derive(Debug, Clone, Default)]
+pub struct NewJob {
+    /// Its id, if its maker chose one.
+    pub id: Option<Identifier>,
+    /// By what its maker will name the request when it tries again.
+    pub request: Option<RequestKey>,
+    /// What is to be done.
+    pub payload: Option<Arc<RawValue>>,
+    /// How long nothing may be heard of it, in milliseconds; zero: as long as it likes.
+    pub lease_ms: u64,
+}
+
+impl NewJob {
+    /// The id it gets: its maker's choice, or one that follows from the request's key, so that a second
+    /// try finds the first one's job, or a random one.
+    pub(super) fn choose_id(&self) -> Identifier {
+        match (&self.id, &self.request) {
+            (Some(id), _) => id.clone(),
+            (None, Some(request)) => key_id(&request.key),
+            (None, None) => Identifier::from(uuid::Uuid::new_v4()),
+        }
+    }
+
+    /// The job it becomes.
+    pub(super) fn into_job(self, id: Identifier, now_ms: u64) -> Job {
+        let present = JobUpdate::pending(id, now_ms);
+        Job {
+            present,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+            payload: self.payload,
+            lease_ms: self.lease_ms,
+            request_digest: self.request.map(|request| hexadecimal(&request.digest)),
+            update_ids: VecDeque::new(),
+        }
+    }
+}
+
+/// The id of the job that a request with this key makes.
+fn key_id(key: &str) -> Identifier {
+    use sha2::{Digest, Sha256};
+    let digest: [u8; 32] = Sha256::digest(key).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Identifier::from(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+/// Bytes as text.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,226 @@
+//! What all handles on the jobs share: each change is made under the job's lock, written, and then shown.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::job::{Job, NewJob, hexadecimal};
+use super::lease::Alarms;
+use super::outcome::{CreateError, Created, UpdateError, Updated};
+use super::report::{self, Report};
+use super::table::{Kept, Slot, Table};
+use super::{Change, Limits, Listener};
+use crate::clock::Clock;
+use crate::event::job_update::JobUpdate;
+use crate::event::topic::{Identifier, Topic};
+use crate::event::{EventData, EventKey, EventName, InvalidEvent, NewEvent};
+use crate::hub::Refused;
+use crate::publish::Publisher;
+use crate::shutdown::Shutdown;
+use crate::store::records::{Certainty, Record, Records, Then, Ticket};
+
+/// The kind of a job's record.
+pub(super) const KIND: &str = "job";
+
+/// What all handles share.
+pub(super) struct Shared {
+    pub publisher: Publisher,
+    pub records: Records,
+    pub limits: Limits,
+    pub max_event_bytes: usize,
+    pub clock: Arc<dyn Clock>,
+    pub update_name: EventName,
+    pub table: Mutex<Table>,
+    pub listeners: RwLock<Vec<Listener>>,
+    pub alarms: Alarms,
+    pub stop: Shutdown,
+    pub thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jobs").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub fn load(&self, found: &[Record]) {
+        let mut jobs: Vec<Job> = Vec::new();
+        for record in found.iter().filter(|record| record.kind == KIND) {
+            match serde_json::from_str(&record.text) {
+                Ok(job) => jobs.push(job),
+                Err(error) => log::error!("the record of job {} is broken: {error}", record.id),
+            }
+        }
+        jobs.sort_by_key(|job| job.created_ms);
+        let now = self.clock.now();
+        let mut table = self.table.lock();
+        let mut ended = Vec::new();
+        for job in jobs {
+            let (shown, updated_ms, lease_ms) = (job.present.clone(), job.updated_ms, job.lease_ms);
+            let slot = table.add(job, Some(shown.clone()), now);
+            if shown.is_terminal() {
+                ended.push((updated_ms, slot.number));
+            } else if lease_ms > 0 {
+                self.alarms.set(now + Duration::from_millis(lease_ms), slot.number);
+            }
+        }
+        ended.sort_unstable();
+        for (at_ms, number) in ended {
+            table.note_ended(number, at_ms);
+        }
+    }
+
+    pub fn find(&self, id: &Identifier) -> Option<Arc<Slot>> {
+        self.table.lock().find(id).cloned()
+    }
+
+    pub fn create_all(
+        self: &Arc<Self>,
+        new: Vec<NewJob>,
+    ) -> Result<(Vec<Created>, Option<Ticket>), CreateError> {
+        if !self.records.has_room() {
+            return Err(CreateError::Busy);
+        }
+        let (now, now_ms) = (self.clock.now(), self.clock.unix_ms());
+        let mut table = self.table.lock();
+        let open = table.open_count();
+        if self.limits.max_open != 0 && open + new.len() > self.limits.max_open {
+            return Err(CreateError::Full(open));
+        }
+        // All are looked at before the first is taken.
+        let mut places = Vec::with_capacity(new.len());
+        let mut chosen = HashSet::new();
+        for job in new {
+            let id = job.choose_id();
+            let there = match table.find(&id) {
+                None if !chosen.insert(id.clone()) => return Err(CreateError::Exists(id)),
+                None => None,
+                Some(slot) => Some(same_request(slot, &job)?),
+            };
+            places.push((id, job, there));
+        }
+        let mut ticket = None;
+        let created = places.into_iter().map(|(id, job, there)| {
+            let is_repeat = there.is_some();
+            let present = there.unwrap_or_else(|| {
+                let lease_ms = job.lease_ms;
+                let slot = table.add(job.into_job(id, now_ms), None, now);
+                if lease_ms > 0 {
+                    self.alarms.set(now + Duration::from_millis(lease_ms), slot.number);
+                }
+                let kept = slot.kept.lock();
+                ticket = Some(self.save(&slot, &kept));
+                kept.job.present.clone()
+            });
+            Created { present, is_repeat, stored: Ok(()) }
+        });
+        Ok((created.collect(), ticket))
+    }
+
+    pub fn update(
+        self: &Arc<Self>,
+        id: &Identifier,
+        report: &Report,
+    ) -> Result<(Updated, Option<Ticket>), UpdateError> {
+        let slot = self.find(id).ok_or(UpdateError::Unknown)?;
+        let mut kept = slot.kept.lock();
+        let present = &kept.job.present;
+        if let Some(name) = &report.update_id
+            && kept.job.update_ids.contains(name)
+        {
+            let updated = Updated { present: present.clone(), is_repeat: true, stored: Ok(()) };
+            return Ok((updated, None));
+        }
+        let next = report::apply(present, report, self.clock.unix_ms()).map_err(|conflict| {
+            UpdateError::Conflict { conflict, present: Box::new(present.clone()) }
+        })?;
+        if !self.records.has_room() {
+            return Err(UpdateError::Busy);
+        }
+        self.encode(&next)?;
+        kept.job.note_update_id(report.update_id.as_deref(), self.limits.update_ids);
+        let ticket = self.put(&slot, &mut kept, next);
+        let present = kept.job.present.clone();
+        Ok((Updated { present, is_repeat: false, stored: Ok(()) }, Some(ticket)))
+    }
+
+    /// Gives a job its next state.
+    pub fn put(self: &Arc<Self>, slot: &Arc<Slot>, kept: &mut Kept, next: JobUpdate) -> Ticket {
+        kept.heard_at = self.clock.now();
+        self.set(slot, kept, next)
+    }
+
+    /// Gives a job its next state, though nothing was heard of it.
+    pub fn set(self: &Arc<Self>, slot: &Arc<Slot>, kept: &mut Kept, next: JobUpdate) -> Ticket {
+        kept.job.updated_ms = self.clock.unix_ms();
+        kept.job.present = next;
+        self.save(slot, kept)
+    }
+
+    /// Writes a job's record, and shows its present state when that is done.
+    pub fn save(self: &Arc<Self>, slot: &Arc<Slot>, kept: &Kept) -> Ticket {
+        let update = kept.job.present.clone();
+        let is_end = update.is_terminal();
+        let certainty =
+            if is_end || update.revision == 1 { Certainty::Power } else { Certainty::Process };
+        // Strings, numbers and JSON that was read as such can always be written.
+        let text = serde_json::to_string(&kept.job).unwrap_or_default();
+        let (shared, place) = (self.clone(), slot.clone());
+        let then: Then = Box::new(move |_| shared.show(&place, &update));
+        self.records.put(KIND, &slot.id, text, certainty, Some(then))
+    }
+
+    /// Tells the watchers, and whoever else listens, of a state that is on disk.
+    fn show(&self, slot: &Slot, update: &JobUpdate) {
+        if update.is_terminal() {
+            self.table.lock().note_ended(slot.number, self.clock.unix_ms());
+        }
+        let mut kept = slot.kept.lock();
+        self.tell_watchers(update);
+        let before = kept.shown.replace(update.clone());
+        let listeners = self.listeners.read();
+        if listeners.is_empty() {
+            return;
+        }
+        let job = kept.job.clone();
+        drop(kept);
+        for listener in listeners.iter() {
+            listener(&Change { job: &job, before: before.as_ref(), shown: update });
+        }
+    }
+
+    fn tell_watchers(&self, update: &JobUpdate) {
+        let topic = Topic::job(update.job_id.clone());
+        if !self.publisher.is_heard(&topic) {
+            return;
+        }
+        let Ok(data) = self.encode(update) else { return };
+        let event = NewEvent {
+            key: Some(EventKey::new(update.job_id.as_str())),
+            terminal: update.is_terminal(),
+            ..NewEvent::new(topic, self.update_name.clone(), data)
+        };
+        // The dispatchers are behind: whoever reports is held back in turn, when the records are full.
+        while let Err(Refused::Busy | Refused::Exhausted) = self.publisher.show(event.clone()) {}
+    }
+
+    fn encode(&self, update: &JobUpdate) -> Result<EventData, InvalidEvent> {
+        update.encode(self.max_event_bytes)
+    }
+}
+
+/// The present state of a job that is there, if this request has made it.
+fn same_request(slot: &Slot, new: &NewJob) -> Result<JobUpdate, CreateError> {
+    let kept = slot.kept.lock();
+    let Some(request) = new.request.as_ref().filter(|_| new.id.is_none()) else {
+        return Err(CreateError::Exists(slot.id.clone()));
+    };
+    if kept.job.request_digest != Some(hexadecimal(&request.digest)) {
+        return Err(CreateError::KeyReused);
+    }
+    Ok(kept.job.present.clone())
+}

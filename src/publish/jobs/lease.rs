@@ -1,0 +1,162 @@
+//! Jobs of which nothing is heard any more.
+//!
+//! A job with a lease must be heard of before the lease is over; if it is not, its watchers are told that it
+//! stalls, and after a while more it has failed. So nobody watches a progress bar that stands still for ever.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::keeper::{KIND, Shared};
+use super::report::{self, Report};
+use super::table::{Kept, Slot};
+
+use crate::event::job_update::{JobStatus, JobUpdate};
+
+/// What is said of a job whose worker is lost.
+pub(super) const LOST_WORKER: &str = "lost_worker";
+
+/// How often ended jobs that are too old are looked for.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
+/// When to look at which jobs. A job is looked at no later than its lease is over; being heard of does not
+/// move its alarm, which then finds that it came too early and is set again.
+#[derive(Debug, Default)]
+pub(super) struct Alarms {
+    due: Mutex<BinaryHeap<Reverse<(Instant, u64)>>>,
+    changed: Condvar,
+}
+
+impl Alarms {
+    pub fn set(&self, at: Instant, number: u64) {
+        self.due.lock().push(Reverse((at, number)));
+        self.changed.notify_one();
+    }
+
+    pub fn wake(&self) {
+        // Under the lock: the thread may be about to sleep.
+        let _due = self.due.lock();
+        self.changed.notify_one();
+    }
+
+    /// Takes out the numbers whose time has come.
+    fn take_due(&self, now: Instant) -> Vec<u64> {
+        let mut due = self.due.lock();
+        let mut numbers = Vec::new();
+        while due.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            numbers.extend(due.pop().map(|Reverse((_, number))| number));
+        }
+        numbers
+    }
+
+    fn sleep(&self, now: Instant, is_stopped: impl Fn() -> bool) {
+        let mut due = self.due.lock();
+        let next = due.peek().map(|Reverse((at, _))| at.saturating_duration_since(now));
+        if !is_stopped() {
+            self.changed.wait_for(&mut due, next.unwrap_or(SWEEP_PAUSE).min(SWEEP_PAUSE));
+        }
+    }
+}
+
+/// Starts the thread that looks after jobs; it ends when it is told to, or when nobody has them any more.
+pub(super) fn start(shared: &Arc<Shared>) -> io::Result<JoinHandle<()>> {
+    let jobs = Arc::downgrade(shared);
+    std::thread::Builder::new().name("jobs".into()).spawn(move || run(&jobs))
+}
+
+fn run(jobs: &Weak<Shared>) {
+    while let Some(jobs) = jobs.upgrade() {
+        if jobs.stop.is_triggered() {
+            return;
+        }
+        jobs.tick();
+        jobs.alarms.sleep(jobs.clock.now(), || jobs.stop.is_triggered());
+    }
+}
+
+impl Shared {
+    /// Does what is due.
+    pub(super) fn tick(self: &Arc<Self>) {
+        for number in self.alarms.take_due(self.clock.now()) {
+            let slot = self.table.lock().numbered(number).cloned();
+            if let Some(slot) = slot {
+                self.look_after(&slot);
+            }
+        }
+        self.let_go();
+    }
+
+    fn look_after(self: &Arc<Self>, slot: &Arc<Slot>) {
+        let mut kept = slot.kept.lock();
+        let present = &kept.job.present;
+        if present.is_terminal() || kept.job.lease_ms == 0 {
+            return;
+        }
+        let now = self.clock.now();
+        let lease = Duration::from_millis(kept.job.lease_ms);
+        let grace = if present.stalled { self.limits.stall_grace } else { Duration::ZERO };
+        let due = kept.heard_at + lease + grace;
+        if now < due {
+            self.alarms.set(due, slot.number);
+        } else if present.stalled {
+            self.give_up(slot, &mut kept);
+        } else {
+            self.call_stalled(slot, &mut kept);
+            self.alarms.set(now + self.limits.stall_grace, slot.number);
+        }
+    }
+
+    fn call_stalled(self: &Arc<Self>, slot: &Arc<Slot>, kept: &mut Kept) {
+        let present = &kept.job.present;
+        let next = JobUpdate {
+            revision: present.revision + 1,
+            stalled: true,
+            first: false,
+            time_ms: self.clock.unix_ms(),
+            ..present.clone()
+        };
+        self.set(slot, kept, next);
+    }
+
+    fn give_up(self: &Arc<Self>, slot: &Arc<Slot>, kept: &mut Kept) {
+        let report = Report { error: Some(LOST_WORKER.into()), ..Report::of(JobStatus::Failed) };
+        if let Ok(next) = report::apply(&kept.job.present, &report, self.clock.unix_ms()) {
+            log::warn!(job:% = slot.id; "nothing was heard of a job for too long; it is given up");
+            self.put(slot, kept, next);
+        }
+    }
+
+    /// Notes that somebody works on the job; a job that stalled does so no more.
+    pub(super) fn hear(self: &Arc<Self>, slot: &Arc<Slot>) -> JobUpdate {
+        let mut kept = slot.kept.lock();
+        kept.heard_at = self.clock.now();
+        let present = &kept.job.present;
+        if present.stalled && !present.is_terminal() {
+            let revision = present.revision + 1;
+            let time_ms = self.clock.unix_ms();
+            let next = JobUpdate { revision, time_ms, stalled: false, ..present.clone() };
+            self.put(slot, &mut kept, next);
+        }
+        kept.job.present.clone()
+    }
+
+    /// Lets go of ended jobs that are too old or too many.
+    fn let_go(&self) {
+        let age_ms = self.limits.ended_age.as_millis() as u64;
+        let before_ms = if age_ms == 0 { 0 } else { self.clock.unix_ms().saturating_sub(age_ms) };
+        loop {
+            let expired = self.table.lock().expire(before_ms, self.limits.max_ended);
+            if expired.is_empty() {
+                break;
+            }
+            for slot in expired {
+                self.records.remove(KIND, &slot.id);
+            }
+        }
+    }
+}

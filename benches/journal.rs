@@ -19,8 +19,13 @@ use tidings::store::{Limits, Recent, Store, Sync};
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// As the hub's history is bounded by default, but whatever the age.
-const RECENT: Recent =
-    Recent { age: Duration::from_secs(86_400), events: 100_000, bytes: 64 << 20 };
+const RECENT: Recent = Recent {
+    age: Duration::from_secs(86_400),
+    events: 100_000,
+    bytes: 64 << 20,
+    request_age: Duration::from_secs(300),
+    requests: 250_000,
+};
 
 fn main() -> Outcome<()> {
     // Cargo says this when it only wants to see that a benchmark runs.

@@ -50,7 +50,7 @@ pub use self::explain::{
 };
 pub use self::gap::{Gap, GapReason};
 pub use self::joined::Joined;
-pub use self::journal::{Gone, Journal, Past, Remains};
+pub use self::journal::{Asked, Gone, Journal, Past, Remains};
 pub use self::limits::{Limits, MAX_SHARDS};
 pub use self::outbox::Sink;
 pub use self::replay::{Page, Replay};

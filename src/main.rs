@@ -124,6 +124,8 @@ fn open_store(
         age: settings.hub.history_age,
         events: settings.hub.history_events,
         bytes: settings.hub.history_bytes,
+        request_age: settings.publish.request_key_age,
+        requests: settings.publish.request_keys,
     };
     if settings.store.lock_wait < settings.serve.stop_timeout {
         log::warn!(
@@ -141,14 +143,13 @@ fn start(
     settings: Settings,
     clock: Arc<dyn Clock>,
     store: Option<&Store>,
-    past: Past,
+    mut past: Past,
 ) -> io::Result<App> {
     let journal = store.map(|store| -> Arc<dyn Journal> { Arc::new(store.clone()) });
-    let named = past.recent.iter().filter(|event| event.body.request.is_some());
-    let named: Vec<_> = named.cloned().collect();
+    let asked = std::mem::take(&mut past.asked);
     let hub = Hub::start_after(past, journal.clone(), settings.hub, clock.clone())?;
     let publisher = Publisher::new(hub.clone(), journal, &settings.publish, clock.clone());
-    publisher.recall(&named);
+    publisher.recall(asked);
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));

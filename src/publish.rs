@@ -34,7 +34,7 @@ use self::requests::{Begun, Requests, Taken};
 use crate::clock::Clock;
 use crate::event::topic::Topic;
 use crate::event::{Event, EventData, EventId, EventName, InvalidEvent, Keeping, NewEvent};
-use crate::hub::{Hub, Journal, Receipt, Refused};
+use crate::hub::{Asked, Hub, Journal, Receipt, Refused};
 
 /// What may be published, and what is kept of it.
 #[derive(Debug, Clone)]
@@ -155,12 +155,12 @@ impl Publisher {
         self.0.journal.is_some()
     }
 
-    /// Takes over the keys of requests that an earlier process was asked.
-    pub fn recall<'a>(&self, events: impl IntoIterator<Item = &'a Arc<Event>>) {
+    /// Takes over the keys of requests that an earlier process was asked, the oldest first.
+    pub fn recall(&self, asked: impl IntoIterator<Item = Asked>) {
         let (now, unix_ms) = (self.0.clock.now(), self.0.clock.unix_ms());
-        for event in events {
-            let age = Duration::from_millis(unix_ms.saturating_sub(event.time_ms));
-            self.0.requests.recall(event, now, age);
+        for asked in asked {
+            let age = Duration::from_millis(unix_ms.saturating_sub(asked.time_ms));
+            self.0.requests.recall(asked, now, age);
         }
     }
 
@@ -175,6 +175,8 @@ impl Publisher {
         mut event: NewEvent,
         at_least: Keeping,
     ) -> Result<Published, PublishError> {
+        // A key is known after a restart by its event.
+        let at_least = if event.request.is_some() { at_least.max(Keeping::Kept) } else { at_least };
         let keeping = self.0.policy.keeping(&event).max(at_least);
         event.keeping = keeping;
         let Some(request) = event.request.clone() else {

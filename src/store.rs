@@ -16,6 +16,7 @@
 mod directory;
 mod event_log;
 mod figures;
+mod life;
 mod mark;
 mod reader;
 pub mod records;
@@ -38,6 +39,7 @@ pub use self::figures::Figures;
 
 use self::directory::Directory;
 use self::event_log::EventLog;
+use self::life::{Birth, Glimpse, Life};
 use self::mark::Mark;
 use self::reader::Readers;
 use self::writer::Desk;
@@ -93,8 +95,9 @@ impl Default for Limits {
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory cannot be made or used: its rights, a file in its place, a full disk.
-    #[error("cannot use the data directory {}: {source}", .path.display())]
+    /// The directory, or a file in it, cannot be made or used: its rights, a file in its place, a full
+    /// disk.
+    #[error("cannot use the data directory: {}: {source}", .path.display())]
     Directory {
         /// Which one.
         path: PathBuf,
@@ -131,6 +134,32 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether the disk is to blame and may take later what it does not take now. All else is a mistake
+    /// that somebody must know of before anything begins.
+    fn may_pass(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DiskFull, ReadOnly, SystemIoFailure};
+        match self {
+            Self::InUse { .. } | Self::Newer { .. } => false,
+            Self::Directory { source, .. } => is_the_disks(source),
+            Self::Database { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(CannotOpen | DatabaseBusy | DiskFull | ReadOnly | SystemIoFailure)
+            ),
+        }
+    }
+}
+
+/// Whether an error comes of a disk that is full, over a quota or failing; a failing one is often made
+/// read-only by the system.
+fn is_the_disks(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull, TimedOut};
+    matches!(
+        error.kind(),
+        FileTooLarge | QuotaExceeded | ReadOnlyFilesystem | StorageFull | TimedOut
+    ) || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::IO)
+}
+
 /// The open store. Cheap to clone. Dropping it without [`Store::close`] is a crash to its successor.
 #[derive(Debug, Clone)]
 pub struct Store(Arc<Shared>);
@@ -139,16 +168,15 @@ pub struct Store(Arc<Shared>);
 struct Shared {
     desk: Arc<Desk>,
     readers: Readers,
-    /// Gives the log back when it ends.
-    writer: Mutex<Option<JoinHandle<EventLog>>>,
-    _directory: Directory,
+    /// Gives the log back when it ends, if there is one by then.
+    writer: Mutex<Option<JoinHandle<Option<EventLog>>>>,
+    /// Claimed as long as anything is written.
+    _directory: Arc<Directory>,
 }
 
-/// Up to this size a database is looked through after a crash.
-const CHECKED_BYTES: u64 = 64 << 20;
-
 impl Store {
-    /// Opens the store in `path` and tells what the hub that goes on from it needs to know.
+    /// Opens the store in `path` and tells what the hub that goes on from it needs to know. A disk that
+    /// takes nothing is no reason to stand still: then the log is opened as soon as there is room.
     pub fn open(
         path: &Path,
         limits: &Limits,
@@ -156,29 +184,62 @@ impl Store {
         clock: Arc<dyn Clock>,
         stop: &Shutdown,
     ) -> Result<(Self, Past), OpenError> {
-        let directory = Directory::open(path, limits.lock_wait, stop)?;
-        let Life { log, reserved_ms, past, begins_after } =
-            begin_life(&directory, recent, clock.unix_ms())?;
-        let unmarked = |source| OpenError::Directory { path: path.to_owned(), source };
-        let mark = Mark::set(directory.mark()).map_err(unmarked)?;
-        let mut desk = Desk::new(limits, clock, reserved_ms, begins_after, log.size());
-        desk.mark = mark;
+        let directory = Arc::new(Directory::at(path));
+        let mut birth =
+            Birth::new(directory.clone(), recent, clock.clone(), limits.lock_wait, stop);
+        match birth.begin(0) {
+            Ok(Life { log, reserved_ms, past, begins_after }) => {
+                let mut desk = Desk::new(limits, clock, reserved_ms, begins_after, log.size());
+                desk.mark = Mark::set(directory.mark());
+                Self::start(desk, Ok(log), directory).map(|store| (store, past))
+            }
+            Err(error) if error.may_pass() => Self::begin_later(limits, clock, birth, &error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes on without a log, until it lets itself be opened.
+    fn begin_later(
+        limits: &Limits,
+        clock: Arc<dyn Clock>,
+        mut birth: Birth,
+        error: &OpenError,
+    ) -> Result<(Self, Past), OpenError> {
+        log::error!("{error}; events are delivered, and kept as soon as that is possible");
+        let Glimpse { past, begins_after, size, is_empty } = birth.glimpse();
+        let directory = birth.directory().clone();
+        let mark = Mark::removed(directory.mark());
+        let desk = Desk::new(limits, clock, past.last.ms, begins_after, size);
+        let desk = desk.without_log(error.to_string(), is_empty, mark);
+        Self::start(desk, Err(birth), directory).map(|store| (store, past))
+    }
+
+    fn start(
+        desk: Desk,
+        log: Result<EventLog, Birth>,
+        directory: Arc<Directory>,
+    ) -> Result<Self, OpenError> {
         let desk = Arc::new(desk);
-        let writer = writer::start(desk.clone(), log).map_err(unmarked)?;
         let readers = Readers::new(directory.database());
+        let writer = writer::start(desk.clone(), log)
+            .map_err(|source| OpenError::Directory { path: directory.database(), source })?;
         let writer = Mutex::new(Some(writer));
-        Ok((Self(Arc::new(Shared { desk, readers, writer, _directory: directory })), past))
+        Ok(Self(Arc::new(Shared { desk, readers, writer, _directory: directory })))
     }
 
     /// Writes what waits and what the hub leaves, and ends in order.
     pub fn close(&self, remains: &Remains) -> io::Result<()> {
         self.0.desk.stop();
         let Some(writer) = self.0.writer.lock().take() else { return Ok(()) };
-        let mut log = writer.join().map_err(|_| io::Error::other("the store's thread panicked"))?;
+        let log = writer.join().map_err(|_| io::Error::other("the store's thread panicked"))?;
         if let Some(trouble) = self.trouble() {
             return Err(io::Error::other(trouble));
         }
-        log.end(remains).map_err(io::Error::other)
+        let Some(mut log) = log else { return Ok(()) };
+        log.end(remains).map_err(io::Error::other)?;
+        // Whatever the mark could not be set for is in the log now.
+        self.0.desk.mark.set_if(|| true);
+        Ok(())
     }
 
     /// What is wrong with the disk at present, in a sentence.
@@ -224,10 +285,16 @@ impl Journal for Store {
         subscription: &Subscription,
         limit: usize,
     ) -> io::Result<Page> {
+        if self.0.desk.is_empty() {
+            return Ok(Page { events: Vec::new(), complete_to: up_to });
+        }
         self.0.readers.read(after, up_to, subscription, limit).map_err(io::Error::other)
     }
 
     fn find(&self, id: EventId) -> io::Result<Option<Arc<Event>>> {
+        if self.0.desk.is_empty() {
+            return Ok(None);
+        }
         self.0.readers.find(id).map_err(io::Error::other)
     }
 
@@ -243,78 +310,6 @@ impl Drop for Shared {
             let _ = writer.join();
         }
     }
-}
-
-/// A log in which the life of this process has begun.
-struct Life {
-    log: EventLog,
-    reserved_ms: u64,
-    past: Past,
-    begins_after: (EventId, GapReason),
-}
-
-/// Opens the log and begins a life in it; a broken one is put aside and a new one begun.
-fn begin_life(directory: &Directory, recent: Recent, unix_ms: u64) -> Result<Life, OpenError> {
-    let path = directory.database();
-    match try_begin(directory, recent, unix_ms, EventId { ms: unix_ms, n: 0 }) {
-        Err(OpenError::Database { source, .. }) if is_broken(&source) => {
-            // Which ids it had given is as lost as the rest; but none was reserved longer ahead.
-            let last_ms = unix_ms.max(directory.last_written_ms()) + writer::RESERVED_MS;
-            let aside = directory
-                .set_aside(unix_ms)
-                .map_err(|source| OpenError::Directory { path: path.clone(), source })?;
-            log::error!(
-                "the database {} is broken ({source}); it is now {}, and a new one is begun",
-                path.display(),
-                aside.display()
-            );
-            try_begin(directory, recent, unix_ms, EventId { ms: last_ms, n: u32::MAX })
-        }
-        outcome => outcome,
-    }
-}
-
-/// Opens the log, or begins an empty one after `now`. All that a start reads is read here, since damage
-/// may show wherever one looks.
-fn try_begin(
-    directory: &Directory,
-    recent: Recent,
-    unix_ms: u64,
-    now: EventId,
-) -> Result<Life, OpenError> {
-    let path = directory.database();
-    let mut log = try_open(&path, now)?;
-    let mut read = || {
-        if !directory.mark().exists() {
-            log.know_nothing(unix_ms)?;
-        }
-        let last = log.last()?;
-        let reserved_ms = writer::reservation(unix_ms, last.ms);
-        log.begin(reserved_ms)?;
-        // What the crash of the process before has made unsure is known only now.
-        Ok((reserved_ms, log.past(last, recent, unix_ms)?, log.begins_after()?))
-    };
-    let begun = read().map_err(|source| OpenError::Database { path, source });
-    begun.map(|(reserved_ms, past, begins_after)| Life { log, reserved_ms, past, begins_after })
-}
-
-fn try_open(path: &Path, now: EventId) -> Result<EventLog, OpenError> {
-    let unusable = |source| OpenError::Database { path: path.to_owned(), source };
-    if path.exists() {
-        let found = rusqlite::Connection::open(path).and_then(|file| schema::version(&file));
-        let (found, known) = (found.map_err(unusable)?, schema::VERSION);
-        if found > known {
-            return Err(OpenError::Newer { path: path.to_owned(), found, known });
-        }
-    }
-    let log = EventLog::open(path, now).map_err(unusable)?;
-    let is_small = path.metadata().is_ok_and(|file| file.len() <= CHECKED_BYTES);
-    if is_small && !log.is_clean().map_err(unusable)? && !log.is_whole().map_err(unusable)? {
-        let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-        let sentence = "its pages do not fit together".to_owned();
-        return Err(unusable(rusqlite::Error::SqliteFailure(corrupt, Some(sentence))));
-    }
-    Ok(log)
 }
 
 /// Whether the file itself is damaged, as opposed to a disk that is full or a right that is missing.

@@ -14,7 +14,7 @@ use super::gap::GapReason;
 use super::replay::Page;
 use crate::event::subscription::Subscription;
 use crate::event::topic::Topic;
-use crate::event::{Event, EventId, EventName};
+use crate::event::{Event, EventId, EventName, RequestKey};
 
 /// Keeps events beyond the life of this process.
 pub trait Journal: Send + Sync + fmt::Debug {
@@ -76,6 +76,8 @@ pub struct Past {
     /// Types of which events up to this id may have been lost in a crash: those that were published
     /// without waiting for the disk.
     pub lost: Vec<(EventName, EventId)>,
+    /// The requests of late, the oldest first: for those who may ask again, and not for the hub.
+    pub asked: Vec<Asked>,
 }
 
 impl Past {
@@ -90,6 +92,17 @@ impl Past {
             ..Self::default()
         }
     }
+}
+
+/// What a publisher has named, so that a second try is not a second event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Its name for it.
+    pub request: RequestKey,
+    /// The event that it became.
+    pub id: EventId,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub time_ms: u64,
 }
 
 /// The newest event of a topic and type that is gone for good.

@@ -113,10 +113,12 @@ impl Replay {
     /// Announces that what is up to there may be missing as well.
     fn widen(&mut self, missing: Option<(EventId, GapReason)>) {
         let Some((to, reason)) = missing else { return };
-        let announced = self.gap.unwrap_or(Gap { from: Some(self.position), to, reason });
-        if to >= announced.to {
-            self.gap = Some(Gap { to, reason, ..announced });
-        }
+        let from = match self.gap {
+            Some(gap) if to <= gap.to => return,
+            Some(gap) => gap.from,
+            None => Some(self.position),
+        };
+        self.gap = Some(Gap { from, to, reason });
     }
 
     /// The next piece; `None` after the last one. Fails when the rest has been let go meanwhile: the

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::event::{Event, EventId, RequestKey};
+use crate::hub::Asked;
 
 /// The requests of late, by the names their publishers gave them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -111,14 +112,14 @@ impl Requests {
     }
 
     /// Takes over what an earlier process was asked, `age` ago.
-    pub fn recall(&self, event: &Arc<Event>, now: Instant, age: Duration) {
-        let Some(request) = &event.body.request else { return };
+    pub fn recall(&self, asked: Asked, now: Instant, age: Duration) {
+        let Asked { request, id, .. } = asked;
         let Some(since) = now.checked_sub(age).filter(|_| age < self.0.window) else { return };
-        let taken = Taken { id: event.id, event: Weak::new(), matched: None, is_stored: true };
+        let taken = Taken { id, event: Weak::new(), matched: None, is_stored: true };
         let entry = Request { digest: request.digest, since, outcome: Some(taken) };
         let mut known = self.0.known.lock();
         known.by_key.insert(request.key.clone(), entry);
-        known.oldest.push_back((since, request.key.clone()));
+        known.oldest.push_back((since, request.key));
     }
 
     /// Notes that what the request became is on disk: this event, not one of a later use of the key.
@@ -183,7 +184,6 @@ mod tests {
     fn event(n: u32) -> Arc<Event> {
         let data = EventData::encode(&n, 0).unwrap();
         let body = NewEvent::new(Topic::events(), "e".parse().unwrap(), data);
-        let body = NewEvent { request: Some(Box::new(request("old", 1))), ..body };
         Arc::new(Event::new(EventId { ms: 1, n }, 1, body))
     }
 
@@ -292,10 +292,12 @@ mod tests {
     #[test]
     fn what_an_earlier_process_was_asked_is_known() {
         let (requests, now) = (Requests::new(WINDOW, 0), Instant::now() + WINDOW);
-        requests.recall(&event(9), now, WINDOW);
+        let asked =
+            || Asked { request: request("old", 1), id: EventId { ms: 1, n: 9 }, time_ms: 1 };
+        requests.recall(asked(), now, WINDOW);
         assert_eq!(again(&requests, &request("old", 1), now), None, "too long ago");
         let requests = Requests::new(WINDOW, 0);
-        requests.recall(&event(9), now, WINDOW / 2);
+        requests.recall(asked(), now, WINDOW / 2);
         assert_eq!(again(&requests, &request("old", 1), now), Some(9));
         first(&requests, &request("old", 1), now + WINDOW / 2).done(taken(1));
     }

@@ -3,21 +3,27 @@
 //! Everything here happens on one connection, that of the writer thread. Each method is one
 //! transaction: it happens wholly or not at all.
 
+// What is read at the start.
+mod past;
+
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OpenFlags, params};
+
+pub use self::past::Recent;
 
 use super::row;
 use super::schema;
 use crate::event::{Event, EventId, EventName};
-use crate::hub::{GapReason, Gone, Past, Remains};
+use crate::hub::{GapReason, Remains};
 
 /// The event log, as its writer uses it.
 #[derive(Debug)]
 pub(super) struct EventLog {
     connection: Connection,
+    /// It was begun when it was opened.
+    is_new: bool,
     /// Whether a commit waits until the disk has it.
     is_synced: bool,
     size: Size,
@@ -29,17 +35,6 @@ pub(super) struct Size {
     pub events: u64,
     /// By [`row::weight`].
     pub bytes: u64,
-}
-
-/// How much of the log fills the hub's history at the start.
-#[derive(Debug, Clone, Copy)]
-pub struct Recent {
-    /// Not older than this; zero: nothing.
-    pub age: Duration,
-    /// At most so many; zero: no limit.
-    pub events: usize,
-    /// At most so many bytes; zero: no limit.
-    pub bytes: usize,
 }
 
 /// What is written in one go.
@@ -81,16 +76,38 @@ impl EventLog {
         connection.set_prepared_statement_cache_capacity(32);
         let transaction = connection.transaction()?;
         schema::migrate(&transaction)?;
-        transaction.execute(
+        let begun = transaction.execute(
             "INSERT OR IGNORE INTO state VALUES (1, ?1, ?2, 1, ?1, ?2, ?3, ?1, ?2, ?3, 0, 0)",
             params![now.ms as i64, now.n, number(GapReason::Restart)],
         )?;
         transaction.commit()?;
-        let size = connection.query_row("SELECT events, bytes FROM state", [], |row| {
-            let number = |column| row.get::<_, i64>(column).map(|number| number.max(0) as u64);
-            Ok(Size { events: number(0)?, bytes: number(1)? })
-        })?;
-        Ok(Self { connection, is_synced: true, size })
+        let size = size(&connection)?;
+        Ok(Self { connection, is_new: begun > 0, is_synced: true, size })
+    }
+
+    /// Opens the log to look into it, on a disk that may take nothing: whatever is done to it is undone
+    /// when it is dropped. None: there is no log.
+    pub fn peek(path: &Path) -> rusqlite::Result<Option<Self>> {
+        if !path.try_exists().is_ok_and(|exists| !exists) {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(path, flags)?;
+            // What several processes would share in a file is in memory then.
+            connection.pragma_update(None, "locking_mode", "exclusive")?;
+            connection.pragma_update(None, "temp_store", "memory")?;
+            connection.pragma_update(None, "cache_spill", false)?;
+            connection.execute_batch("BEGIN")?;
+            if schema::version(&connection)? > 0 {
+                schema::migrate(&connection)?;
+                let size = size(&connection)?;
+                return Ok(Some(Self { connection, is_new: false, is_synced: true, size }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether there was none before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// What the log holds.
@@ -119,7 +136,7 @@ impl EventLog {
     /// crashed was not sure of becomes what may be lost.
     pub fn begin(&mut self, reserve_ms: u64) -> rusqlite::Result<()> {
         let was_clean = self.is_clean()?;
-        let transaction = self.connection.transaction()?;
+        let transaction = self.connection.savepoint()?;
         if !was_clean {
             transaction.execute(
                 "INSERT OR REPLACE INTO crashed SELECT name, last_ms, last_n FROM unsure, state",
@@ -142,39 +159,18 @@ impl EventLog {
         transaction.commit()
     }
 
-    /// If the last process has crashed, it may have published anything up to now.
-    pub fn know_nothing(&mut self, unix_ms: u64) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
+    /// Anything may have been published up to there.
+    pub fn know_nothing(&mut self, up_to_ms: u64) -> rusqlite::Result<()> {
+        let transaction = self.connection.savepoint()?;
         transaction.execute(
-            "UPDATE state SET last_ms = max(last_ms, ?1), last_n = ?2 WHERE NOT is_clean",
-            params![unix_ms as i64, u32::MAX],
+            "UPDATE state SET last_ms = max(last_ms, ?1), last_n = ?2",
+            params![up_to_ms as i64, u32::MAX],
         )?;
         transaction.execute(
-            "UPDATE state SET unknown_ms = last_ms, unknown_n = last_n, unknown_because = ?1
-             WHERE NOT is_clean",
+            "UPDATE state SET unknown_ms = last_ms, unknown_n = last_n, unknown_because = ?1",
             params![number(GapReason::Restart)],
         )?;
         transaction.commit()
-    }
-
-    /// What a hub that goes on after `last` is told.
-    pub fn past(&self, last: EventId, recent: Recent, unix_ms: u64) -> rusqlite::Result<Past> {
-        let mut past = self.connection.query_row(
-            "SELECT begins_ms, begins_n, begins_because, unknown_ms, unknown_n, unknown_because
-             FROM state",
-            [],
-            |row| {
-                let begins = (row::id(row, 0)?, reason(row.get(2)?));
-                let unknown = (row::id(row, 3)?, reason(row.get(5)?));
-                let (unknown_up_to, unknown_because) =
-                    if unknown.0 > begins.0 { unknown } else { begins };
-                Ok(Past { last, unknown_up_to, unknown_because, ..Past::default() })
-            },
-        )?;
-        past.gone = self.gone()?;
-        past.lost = self.crashed()?;
-        (past.recent, past.recent_after) = self.recent(recent, unix_ms)?;
-        Ok(past)
     }
 
     /// After which id the log begins, and why not earlier.
@@ -184,51 +180,6 @@ impl EventLog {
             [],
             |row| Ok((row::id(row, 0)?, reason(row.get(2)?))),
         )
-    }
-
-    fn gone(&self) -> rusqlite::Result<Vec<Gone>> {
-        let mut query = self.connection.prepare("SELECT topic, name, ms, n, because FROM gone")?;
-        let rows = query.query_map([], |row| {
-            Ok(Gone {
-                topic: row::parsed(row, 0)?,
-                name: row::parsed(row, 1)?,
-                id: row::id(row, 2)?,
-                reason: reason(row.get(4)?),
-            })
-        })?;
-        rows.collect()
-    }
-
-    fn crashed(&self) -> rusqlite::Result<Vec<(EventName, EventId)>> {
-        let mut query = self.connection.prepare("SELECT name, ms, n FROM crashed")?;
-        let rows = query.query_map([], |row| Ok((row::parsed(row, 0)?, row::id(row, 1)?)))?;
-        rows.collect()
-    }
-
-    /// The newest events within bounds, the oldest first, and the id of the newest one before them.
-    fn recent(&self, bounds: Recent, unix_ms: u64) -> rusqlite::Result<(Vec<Arc<Event>>, EventId)> {
-        let columns = row::COLUMNS;
-        let sql = format!("SELECT {columns} FROM event ORDER BY ms DESC, n DESC");
-        let mut query = self.connection.prepare(&sql)?;
-        let mut rows = query.query([])?;
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        let mut recent_after = EventId::default();
-        while let Some(row) = rows.next()? {
-            let event = row::event(row)?;
-            bytes += event.weight();
-            let age = Duration::from_millis(unix_ms.saturating_sub(event.time_ms));
-            let is_beyond = |value, limit| limit != 0 && value > limit;
-            if age >= bounds.age
-                || is_beyond(events.len() + 1, bounds.events)
-                || is_beyond(bytes, bounds.bytes)
-            {
-                recent_after = event.id;
-                break;
-            }
-            events.push(event);
-        }
-        events.reverse();
-        Ok((events, recent_after))
     }
 
     /// Writes a batch. With `sync` it is on the disk afterwards, else with the operating system, which
@@ -353,15 +304,22 @@ impl EventLog {
     }
 }
 
+fn size(connection: &Connection) -> rusqlite::Result<Size> {
+    connection.query_row("SELECT events, bytes FROM state", [], |row| {
+        let number = |column| row.get::<_, i64>(column).map(|number| number.max(0) as u64);
+        Ok(Size { events: number(0)?, bytes: number(1)? })
+    })
+}
+
 /// From here on every id is at most the last one of this millisecond.
-fn reserve(transaction: &Transaction<'_>, ms: u64) -> rusqlite::Result<()> {
+fn reserve(transaction: &Connection, ms: u64) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("UPDATE state SET last_ms = max(last_ms, ?1), last_n = ?2")?
         .execute(params![ms as i64, u32::MAX])
         .map(drop)
 }
 
-fn note_size(transaction: &Transaction<'_>, size: Size) -> rusqlite::Result<()> {
+fn note_size(transaction: &Connection, size: Size) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("UPDATE state SET events = ?1, bytes = ?2")?
         .execute(params![size.events as i64, size.bytes as i64])

@@ -1,10 +1,11 @@
 //! The tables, and how an older database becomes a newer one.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
 /// What brings a database from each version to the next. The version is how many of these have been
 /// applied, kept in `user_version`; a step that has been released is never changed.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     -- The kept events, by their place in the order.
     CREATE TABLE event (
         ms INTEGER NOT NULL,
@@ -63,7 +64,12 @@ const STEPS: &[&str] = &["
         ms INTEGER NOT NULL,
         n INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- The events whose publishers may ask again.
+    CREATE INDEX event_by_request ON event (ms, n) WHERE request_key IS NOT NULL;
+",
+];
 
 /// The version that this program writes.
 pub(super) const VERSION: usize = STEPS.len();
@@ -74,7 +80,7 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<usize> {
 }
 
 /// Brings a database of this version or an older one up to date.
-pub(super) fn migrate(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+pub(super) fn migrate(transaction: &Connection) -> rusqlite::Result<()> {
     for step in STEPS.iter().skip(version(transaction)?) {
         transaction.execute_batch(step)?;
     }

@@ -3,6 +3,7 @@
 mod broken;
 mod disk;
 mod lives;
+mod no_log;
 mod publisher;
 mod reading;
 mod trimming;
@@ -20,7 +21,13 @@ use crate::hub::{self, Gone, Hub};
 
 const NOW: u64 = 1_700_000_000_000;
 const FOR_EVER: Duration = Duration::ZERO;
-const RECENT: Recent = Recent { age: Duration::from_secs(300), events: 0, bytes: 0 };
+const RECENT: Recent = Recent {
+    age: Duration::from_secs(300),
+    events: 0,
+    bytes: 0,
+    request_age: Duration::from_secs(300),
+    requests: 0,
+};
 
 /// A data directory, and a clock that stands still.
 struct Place {
@@ -311,7 +318,7 @@ fn a_full_disk_stops_nothing_and_is_taken_up_again() {
     let begins_after = log.begins_after().unwrap();
     let clock = place.clock.clone();
     let desk = Arc::new(Desk::new(&limits, clock, NOW + 90_000, begins_after, log.size()));
-    let writer = writer::start(desk.clone(), log).unwrap();
+    let writer = writer::start(desk.clone(), Ok(log)).unwrap();
     let big = |n: u32| {
         let data = EventData::encode(&"x".repeat(20_000), 0).unwrap();
         let body = NewEvent::new(topic("events"), "e".parse().unwrap(), data);
@@ -334,14 +341,14 @@ fn a_full_disk_stops_nothing_and_is_taken_up_again() {
     assert_eq!(figures.pending_events, 10);
     assert_eq!(figures.given_up as usize, events.len() - failed - 10);
     desk.stop();
-    let log = writer.join().unwrap();
+    let log = writer.join().unwrap().unwrap();
     log.limit_pages(10_000);
     // The disk has room again: what waits is written by the next one.
     let desk = Arc::new(Desk::new(&limits, place.clock.clone(), NOW, begins_after, log.size()));
     for event in &events[events.len() - 10..] {
         desk.append(event);
     }
-    let writer = writer::start(desk.clone(), log).unwrap();
+    let writer = writer::start(desk.clone(), Ok(log)).unwrap();
     desk.await_stored(events.last().unwrap(), FOR_EVER).unwrap();
     assert_eq!((desk.trouble(), desk.figures().pending_events), (None, 0));
     desk.stop();

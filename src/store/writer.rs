@@ -4,8 +4,14 @@
 //! after a short while. A batch that fails goes back on the desk and is tried again every second; then
 //! nobody is held back any more, whoever waits is told, and of what is too much the oldest is given up.
 
+// A log that cannot be opened yet, and a thread that has failed.
+mod opening;
+
 // Which types are known to be unsure.
 mod unsure;
+
+// Those who wait for the disk.
+mod waiting;
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -18,6 +24,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 use super::event_log::{Batch, EventLog, Size};
 use super::figures::{Counters, Figures};
+use super::life::Birth;
 use super::mark::Mark;
 use super::{Limits, Sync};
 use crate::clock::Clock;
@@ -54,6 +61,8 @@ pub(super) struct Desk {
     unsure: RwLock<HashSet<EventName>>,
     begins_after: Mutex<(EventId, GapReason)>,
     size: Mutex<Size>,
+    /// There is no log yet, and none from before.
+    is_empty: AtomicBool,
     counters: Counters,
     /// Set while the database knows what a crash may take. Not touched under the lock of `pending`.
     pub mark: Mark,
@@ -84,9 +93,18 @@ pub(super) fn reservation(now_ms: u64, last_ms: u64) -> u64 {
     (now_ms + RESERVED_MS).max(last_ms + 1)
 }
 
-/// Starts the thread; it gives the log back when the desk is stopped.
-pub(super) fn start(desk: Arc<Desk>, log: EventLog) -> io::Result<JoinHandle<EventLog>> {
-    std::thread::Builder::new().name("store".into()).spawn(move || desk.run(log))
+/// Starts the thread, with a log or with what makes one; it gives the log back when the desk is
+/// stopped.
+pub(super) fn start(
+    desk: Arc<Desk>,
+    log: Result<EventLog, Birth>,
+) -> io::Result<JoinHandle<Option<EventLog>>> {
+    let run = move || {
+        let _end = opening::End::of(&desk);
+        let log = log.map_or_else(|birth| desk.await_log(birth), Some)?;
+        Some(desk.run(log))
+    };
+    std::thread::Builder::new().name("store".into()).spawn(run)
 }
 
 impl Desk {
@@ -110,6 +128,7 @@ impl Desk {
             unsure: RwLock::default(),
             begins_after: Mutex::new(begins_after),
             size: Mutex::new(size),
+            is_empty: AtomicBool::new(false),
             counters: Counters::default(),
             mark: Mark::default(),
         }
@@ -163,50 +182,6 @@ impl Desk {
         true
     }
 
-    /// Waits until the event is on disk. If its publisher is told otherwise, a crash may take it.
-    pub fn await_stored(&self, event: &Event, at_most: Duration) -> Result<(), String> {
-        let outcome = self.wait_for_disk(event, at_most);
-        if outcome.is_err() {
-            self.doubt(event.body.matched_name());
-        }
-        outcome
-    }
-
-    fn wait_for_disk(&self, event: &Event, at_most: Duration) -> Result<(), String> {
-        let deadline = (!at_most.is_zero()).then(|| Instant::now() + at_most);
-        let mut pending = self.pending.lock();
-        if !event.is_stored() {
-            pending.is_urgent = true;
-            self.wake.notify_one();
-        }
-        loop {
-            if event.is_stored() {
-                return Ok(());
-            }
-            if let Some(trouble) = &pending.trouble {
-                return Err(format!("the disk does not take it ({trouble})"));
-            }
-            if pending.has_ended {
-                return Err("the server is stopping".into());
-            }
-            if event.id <= pending.settled || event.id > pending.newest {
-                return Err("it is not kept: the disk did not take it in time".into());
-            }
-            if self.wait_until(&mut pending, deadline) {
-                return Err(format!("it was not on disk after {} ms", at_most.as_millis()));
-            }
-        }
-    }
-
-    /// Waits for something to be settled; true if the time is over.
-    fn wait_until(&self, pending: &mut MutexGuard<'_, Pending>, until: Option<Instant>) -> bool {
-        if let Some(deadline) = until {
-            return self.settled.wait_until(pending, deadline).timed_out();
-        }
-        self.settled.wait(pending);
-        false
-    }
-
     /// No id may be later than this. A disk that fails is no reason to stand still: ids then follow the
     /// clock.
     pub fn latest_ms(&self) -> u64 {
@@ -257,8 +232,6 @@ impl Desk {
                 next_trim = Instant::now() + TRIM_PAUSE;
             }
         }
-        self.pending.lock().has_ended = true;
-        self.settled.notify_all();
         log
     }
 
@@ -267,8 +240,7 @@ impl Desk {
         let mut pending = self.pending.lock();
         if pending.trouble.is_some() {
             // Nothing wakes it early but the stop: it would only fail again.
-            let until = Instant::now() + RETRY_PAUSE;
-            while !pending.is_stopping && !self.wake.wait_until(&mut pending, until).timed_out() {}
+            self.pause(&mut pending);
         } else if !is_busy {
             self.wait_for_work(&mut pending);
         }
@@ -357,15 +329,21 @@ impl Desk {
     }
 
     fn put_back(&self, batch: Batch, error: &rusqlite::Error) {
-        self.counters.failures.fetch_add(1, Ordering::Relaxed);
         let mut pending = self.pending.lock();
         for event in batch.events.into_iter().rev() {
             self.count(1, event.weight());
             pending.events.push_front(event);
         }
         pending.unsure.extend(batch.unsure);
-        let trouble = error.to_string();
-        let is_new = pending.trouble.replace(trouble.clone()).as_ref() != Some(&trouble);
+        drop(pending);
+        self.refuse(&error.to_string());
+    }
+
+    /// The disk has refused something.
+    fn refuse(&self, trouble: &str) {
+        self.counters.failures.fetch_add(1, Ordering::Relaxed);
+        let mut pending = self.pending.lock();
+        let is_new = pending.trouble.replace(trouble.to_owned()).as_deref() != Some(trouble);
         self.is_failing.store(true, Ordering::Release);
         self.settled.notify_all();
         // Not under the lock: a log that nobody reads must not hold publishers up.

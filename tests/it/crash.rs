@@ -17,47 +17,50 @@ use tempfile::TempDir;
 use crate::fleet::{FLAGS, Fleet, Habit, Kind, Mix, World};
 use crate::support::{EventStream, PATIENCE, Server, connect, inheriting};
 
-const EVERY_HABIT: [Habit; 6] =
+pub(crate) const EVERY_HABIT: [Habit; 6] =
     [Habit::Steady, Habit::Old, Habit::Stalls, Habit::Steady, Habit::Sips, Habit::Wanders];
 
 /// Debian's `faketime`.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 /// A server that lives several times, on one address and one data directory.
-struct Lives {
+pub(crate) struct Lives {
     listener: TcpListener,
     data: Arc<TempDir>,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 impl Lives {
     fn begin() -> Self {
+        Self::begin_in(Arc::new(tempfile::tempdir().unwrap()))
+    }
+
+    pub(crate) fn begin_in(data: Arc<TempDir>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let data = Arc::new(tempfile::tempdir().unwrap());
         let server = Server::spawn(program(&listener), data.clone());
         Self { listener, data, server }
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.listener.local_addr().unwrap()
     }
 
     /// Begins the next life, as `change` wants it.
-    fn begin_again(&mut self, change: impl FnOnce(&mut Command)) {
+    pub(crate) fn begin_again(&mut self, change: impl FnOnce(&mut Command)) {
         let mut program = program(&self.listener);
         change(&mut program);
         self.server = Server::spawn(program, self.data.clone());
     }
 
     /// Ends it as a power cut would.
-    fn kill(&mut self, world: &World) {
+    pub(crate) fn kill(&mut self, world: &World) {
         self.server.signal(Signal::KILL);
         self.server.wait();
         world.ledger.note_end(true);
     }
 
     /// Ends it in order.
-    fn stop(&mut self, world: &World) {
+    pub(crate) fn stop(&mut self, world: &World) {
         self.server.signal(Signal::TERM);
         assert_eq!(self.server.wait().code(), Some(0));
         world.ledger.note_end(false);
@@ -81,7 +84,7 @@ fn program(listener: &TcpListener) -> Command {
 }
 
 /// Waits until so many more events were acknowledged.
-fn let_be(fleet: &Fleet, events: u64) {
+pub(crate) fn let_be(fleet: &Fleet, events: u64) {
     let enough = fleet.world.ledger.acknowledged() + events;
     let deadline = Instant::now() + PATIENCE * 3;
     while fleet.world.ledger.acknowledged() < enough {
@@ -92,7 +95,7 @@ fn let_be(fleet: &Fleet, events: u64) {
 }
 
 /// Ends the fleet and checks that no rule was broken; how many gaps there were.
-fn check(fleet: Fleet) -> u64 {
+pub(crate) fn check(fleet: Fleet) -> u64 {
     let world = fleet.world.clone();
     let violations = fleet.finish(PATIENCE * 3);
     let (events, unjudged) = (world.ledger.acknowledged(), world.ledger.unjudged());

@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod disk;
 mod events;
 mod fanout;
 mod faults;

@@ -44,7 +44,8 @@ impl Server {
         Self::start_in(self.data.clone(), flags)
     }
 
-    fn start_in(data: Arc<TempDir>, flags: &[&str]) -> Self {
+    /// Starts it on this data directory.
+    pub(crate) fn start_in(data: Arc<TempDir>, flags: &[&str]) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tidings"));
         // Nothing of the tester's own environment may decide a test.
         program.env_clear().args(["--listen", "127.0.0.1:0"]).args(flags);

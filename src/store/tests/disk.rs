@@ -5,7 +5,7 @@ use super::*;
 
 /// A desk whose database cannot grow, and what was put on it until the disk refused one. That events of
 /// this type may be lost is known on disk.
-fn full_desk(place: &Place, limits: &Limits) -> (Arc<Desk>, JoinHandle<EventLog>, u32) {
+fn full_desk(place: &Place, limits: &Limits) -> (Arc<Desk>, JoinHandle<Option<EventLog>>, u32) {
     full_desk_knowing(&["e"], place, limits)
 }
 
@@ -14,16 +14,16 @@ fn full_desk_knowing(
     names: &[&str],
     place: &Place,
     limits: &Limits,
-) -> (Arc<Desk>, JoinHandle<EventLog>, u32) {
+) -> (Arc<Desk>, JoinHandle<Option<EventLog>>, u32) {
     let mut log = EventLog::open(&place.file("tidings.db"), id(0, 0)).unwrap();
     log.begin(NOW + 90_000).unwrap();
     log.limit_pages(40);
     let begins_after = log.begins_after().unwrap();
     let clock = place.clock.clone();
     let mut desk = Desk::new(limits, clock, NOW + 90_000, begins_after, log.size());
-    desk.mark = Mark::set(place.file("certain")).unwrap();
+    desk.mark = Mark::set(place.file("certain"));
     let desk = Arc::new(desk);
-    let writer = writer::start(desk.clone(), log).unwrap();
+    let writer = writer::start(desk.clone(), Ok(log)).unwrap();
     for name in names {
         desk.note_unsure(&name.parse().unwrap());
     }

@@ -191,6 +191,28 @@ fn a_second_try_is_not_a_second_event() {
 }
 
 #[test]
+fn a_second_try_is_known_after_a_restart_whatever_the_history_holds() {
+    let flags = ["--history-events", "1", "--passing-types", "test"];
+    let mut server = Server::start(&flags);
+    let first = with_key(&server, "order-7", "x").json();
+    for n in 0..5 {
+        with_key(&server, &format!("other-{n}"), "y");
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    let mut server = server.start_again(&flags);
+    assert_eq!(server.status()["history"]["events"], 1);
+    let again = with_key(&server, "order-7", "x").json();
+    assert_eq!((&again["event_id"], &again["repeated"]), (&first["event_id"], &json!(true)));
+    assert_eq!(with_key(&server, "order-7", "z").head.status, 422, "it stands for one event");
+    // Also after a crash, if the event was on disk.
+    server.signal(Signal::KILL);
+    server.wait();
+    let server = server.start_again(&flags);
+    assert_eq!(with_key(&server, "order-7", "x").json()["repeated"], true);
+}
+
+#[test]
 fn a_key_that_comes_back_with_another_event_is_a_mistake() {
     let server = Server::start(&[]);
     let mut stream = connected(&server, "/events");

@@ -59,6 +59,8 @@ struct Draft {
     terminal: bool,
     durable: bool,
     size: usize,
+    /// It has a name, so that it can be tried again; what has one is always kept.
+    is_named: bool,
 }
 
 impl Draft {
@@ -88,9 +90,11 @@ impl Draft {
             body["durable"] = json!(true);
         }
         let body = body.to_string();
+        let name =
+            if self.is_named { format!("Idempotency-Key: {number}\r\n") } else { String::new() };
         format!(
             "POST /events/broadcast HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
-             Idempotency-Key: {number}\r\nContent-Length: {}\r\n\r\n{body}",
+             {name}Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
     }
@@ -112,7 +116,8 @@ impl Publisher {
     /// The last event of a kind, for everyone; its id.
     pub fn publish_end(&mut self, kind: Kind) -> EventId {
         let subject = Subject { kind, session: None, key: None };
-        let draft = Draft { subject, matched: kind, terminal: false, durable: true, size: 0 };
+        let (terminal, durable, is_named) = (false, true, true);
+        let draft = Draft { subject, matched: kind, terminal, durable, size: 0, is_named };
         self.publish(&draft).unwrap_or_default()
     }
 
@@ -125,12 +130,15 @@ impl Publisher {
         let matched = if kind == Kind::Note && is_rare { Kind::Tick } else { kind };
         let is_large = kind == Kind::Bulk && random.u8(0..20) == 0;
         let size = random.usize(0..=if is_large { self.mix.large_bytes } else { 200 });
+        let durable = self.mix.is_certain && (kind == Kind::Order || kind == Kind::Bulk && is_rare);
+        let terminal = self.mix.is_certain && key.is_some() && is_rare;
         Draft {
             subject: Subject { kind, session, key },
             matched,
-            terminal: self.mix.is_certain && key.is_some() && is_rare,
-            durable: self.mix.is_certain && (kind == Kind::Order || kind == Kind::Bulk && is_rare),
+            terminal,
+            durable,
             size,
+            is_named: durable || random.bool(),
         }
     }
 
@@ -168,7 +176,7 @@ impl Publisher {
                     ledger.give_up(number, first_in);
                     return None;
                 }
-                None if self.random.u8(0..100) < self.mix.gives_up_percent => {
+                None if !draft.is_named || self.random.u8(0..100) < self.mix.gives_up_percent => {
                     ledger.give_up(number, first_in);
                     return None;
                 }

@@ -165,6 +165,11 @@ impl Jobs {
         self.0.update(id, report).map(|(updated, _)| updated)
     }
 
+    /// Whether this could be the first report on a job that is not there yet.
+    pub fn could_begin_with(&self, id: &Identifier, report: &Report) -> Result<(), UpdateError> {
+        self.0.next(&JobUpdate::pending(id.clone(), 0), report).map(drop)
+    }
+
     /// Notes that whoever works on the job is alive.
     pub fn hear(&self, id: &Identifier) -> Result<JobUpdate, UpdateError> {
         let slot = self.0.find(id).ok_or(UpdateError::Unknown)?;

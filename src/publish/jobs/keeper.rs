@@ -135,13 +135,10 @@ impl Shared {
             let updated = Updated { present: present.clone(), is_repeat: true, stored: Ok(()) };
             return Ok((updated, None));
         }
-        let next = report::apply(present, report, self.clock.unix_ms()).map_err(|conflict| {
-            UpdateError::Conflict { conflict, present: Box::new(present.clone()) }
-        })?;
+        let next = self.next(present, report)?;
         if !self.records.has_room() {
             return Err(UpdateError::Busy);
         }
-        self.encode(&next)?;
         kept.job.note_update_id(report.update_id.as_deref(), self.limits.update_ids);
         let ticket = self.put(&slot, &mut kept, next);
         let present = kept.job.present.clone();
@@ -206,6 +203,15 @@ impl Shared {
         };
         // The dispatchers are behind: whoever reports is held back in turn, when the records are full.
         while let Err(Refused::Busy | Refused::Exhausted) = self.publisher.show(event.clone()) {}
+    }
+
+    /// The job's state after this report, if it can be and can be told.
+    pub fn next(&self, present: &JobUpdate, report: &Report) -> Result<JobUpdate, UpdateError> {
+        let next = report::apply(present, report, self.clock.unix_ms()).map_err(|conflict| {
+            UpdateError::Conflict { conflict, present: Box::new(present.clone()) }
+        })?;
+        self.encode(&next)?;
+        Ok(next)
     }
 
     fn encode(&self, update: &JobUpdate) -> Result<EventData, InvalidEvent> {

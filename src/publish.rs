@@ -12,6 +12,9 @@ mod requests;
 // What becomes of jobs: who watches one misses neither its state nor its end.
 pub mod jobs;
 
+// What Google Cloud Pub/Sub pushes: status updates of services.
+pub mod pubsub;
+
 // Jobs that wait for somebody to do them.
 pub mod queues;
 

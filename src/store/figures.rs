@@ -7,7 +7,7 @@ use crate::event::EventId;
 use crate::histogram::{Distribution, Histogram, micros};
 
 /// Microseconds: most of a commit is the disk's own time to make it safe.
-const COMMIT_BOUNDS: &[u64] =
+pub(super) const COMMIT_BOUNDS: &[u64] =
     &[100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000];
 
 /// The store at one moment.

@@ -27,6 +27,7 @@ use self::writer::Tray;
 use super::{Limits, Sync, is_broken};
 use crate::clock::Clock;
 use crate::event::topic::Identifier;
+use crate::histogram::Distribution;
 
 /// What a record is of: the first half of its name.
 pub type Kind = &'static str;
@@ -53,6 +54,17 @@ pub enum Certainty {
     Process,
     /// It survives a loss of power, if the settings want that at all.
     Power,
+}
+
+/// The records at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// States that wait for the disk.
+    pub waiting: usize,
+    /// Tries that failed.
+    pub failures: u64,
+    /// How long each batch took to be written, in microseconds.
+    pub commits: Distribution,
 }
 
 /// A place in the order in which states are written.
@@ -146,6 +158,11 @@ impl Records {
     /// Whether more is welcome: `false` while too much waits for the disk.
     pub fn has_room(&self) -> bool {
         self.0.tray.has_room()
+    }
+
+    /// The numbers of this moment.
+    pub fn figures(&self) -> Figures {
+        self.0.tray.figures()
     }
 
     /// What is wrong with the disk at present, in a sentence.

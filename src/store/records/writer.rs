@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::super::Sync;
+use super::super::figures::COMMIT_BOUNDS;
 use super::table::Table;
-use super::{Certainty, Kind, Then, Ticket};
+use super::{Certainty, Figures, Kind, Then, Ticket};
 use crate::event::topic::Identifier;
+use crate::histogram::{Histogram, micros};
 
 /// How long after a failure the disk is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -28,6 +30,8 @@ pub(super) struct Tray {
     sync: Sync,
     waiting: AtomicUsize,
     is_failing: AtomicBool,
+    failures: AtomicU64,
+    commits: Histogram,
     content: Mutex<Content>,
     /// Wakes the writer.
     wake: Condvar,
@@ -76,6 +80,8 @@ impl Tray {
             sync,
             waiting: AtomicUsize::new(0),
             is_failing: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
+            commits: Histogram::new(COMMIT_BOUNDS),
             content: Mutex::default(),
             wake: Condvar::new(),
             written: Condvar::new(),
@@ -137,6 +143,14 @@ impl Tray {
 
     pub fn trouble(&self) -> Option<String> {
         self.content.lock().trouble.clone()
+    }
+
+    pub fn figures(&self) -> Figures {
+        Figures {
+            waiting: self.waiting.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            commits: self.commits.read(),
+        }
     }
 
     pub fn note_trouble(&self, trouble: &str) {
@@ -231,6 +245,7 @@ impl Tray {
 
     /// Does what is to be done, and keeps the states for another try. False when it was the last one.
     fn put_back(&self, batch: Batch, trouble: &str) -> bool {
+        self.failures.fetch_add(1, Ordering::Relaxed);
         for then in batch.thens {
             then(Err(trouble));
         }
@@ -239,6 +254,7 @@ impl Tray {
             // A newer state may have come meanwhile.
             content.states.entry(name).or_insert(text);
         }
+        self.waiting.store(content.states.len(), Ordering::Relaxed);
         content.certainty = content.certainty.max(Some(batch.certainty));
         content.retry_at = Some(Instant::now() + RETRY_PAUSE);
         let is_new = content.trouble.replace(trouble.to_owned()).as_deref() != Some(trouble);
@@ -281,6 +297,7 @@ pub(super) fn run(tray: &Tray, place: Option<(PathBuf, Option<Table>)>) {
             tray.go_on(batch);
             continue;
         }
+        let begun = Instant::now();
         let outcome = match &mut table {
             Some(table) => table.write(batch.states.iter(), batch.certainty),
             None => Table::open(&path).and_then(|opened| {
@@ -288,7 +305,10 @@ pub(super) fn run(tray: &Tray, place: Option<(PathBuf, Option<Table>)>) {
             }),
         };
         match outcome {
-            Ok(()) => tray.settle(batch),
+            Ok(()) => {
+                tray.commits.note(micros(begun.elapsed()));
+                tray.settle(batch);
+            }
             Err(error) => {
                 if !tray.put_back(batch, &error.to_string()) {
                     break;

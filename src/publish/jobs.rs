@@ -8,6 +8,9 @@
 //! the disk has it, the record's writer shows it to those who watch. After a crash a job is therefore never
 //! further back than anybody has seen it.
 
+// Jobs and reports, counted.
+mod figures;
+
 // What is known of one job.
 mod job;
 
@@ -35,10 +38,12 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+pub use self::figures::Figures;
 pub use self::job::{Job, NewJob};
 pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated};
 pub use self::report::{Conflict, Report};
 
+use self::figures::Counters;
 use self::keeper::{KIND, Shared};
 use self::lease::Alarms;
 use self::table::Slot;
@@ -118,6 +123,7 @@ impl Jobs {
             update_name,
             table: Mutex::default(),
             listeners: RwLock::default(),
+            counters: Counters::default(),
             alarms: Alarms::default(),
             stop: Shutdown::new(),
             thread: Mutex::default(),
@@ -126,6 +132,13 @@ impl Jobs {
         let thread = lease::start(&jobs.0)?;
         *jobs.0.thread.lock() = Some(thread);
         Ok(jobs)
+    }
+
+    /// Jobs that are in memory only, with the usual limits.
+    pub fn in_memory(publisher: Publisher, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let max_event_bytes = super::Limits::default().max_event_bytes;
+        let records = Records::in_memory()?;
+        Self::start(publisher, records, &[], Limits::default(), max_event_bytes, clock)
     }
 
     /// Has every change of every job told to this one as well, from now on.
@@ -218,6 +231,16 @@ impl Jobs {
         Ok((found, has_more))
     }
 
+    /// Where the jobs' records are kept.
+    pub fn records(&self) -> &Records {
+        &self.0.records
+    }
+
+    /// The numbers of this moment.
+    pub fn figures(&self) -> Figures {
+        self.0.counters.read()
+    }
+
     /// How many jobs have not ended.
     pub fn open_count(&self) -> usize {
         self.0.table.lock().open_count()
@@ -230,7 +253,10 @@ impl Jobs {
         if !last.is_terminal() {
             return Err(RemoveError::Open(last.status));
         }
-        self.0.table.lock().remove(slot.number);
+        let removed = self.0.table.lock().remove(slot.number);
+        // Nobody else has taken it away meanwhile.
+        removed.ok_or(RemoveError::Unknown)?;
+        self.0.counters.note_shown(Some(&last), None);
         self.0.records.remove(KIND, id);
         Ok(last)
     }

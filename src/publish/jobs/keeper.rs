@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::figures::Counters;
 use super::job::{Job, NewJob, hexadecimal};
 use super::lease::Alarms;
 use super::outcome::{CreateError, Created, UpdateError, Updated};
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub update_name: EventName,
     pub table: Mutex<Table>,
     pub listeners: RwLock<Vec<Listener>>,
+    pub counters: Counters,
     pub alarms: Alarms,
     pub stop: Shutdown,
     pub thread: Mutex<Option<JoinHandle<()>>>,
@@ -61,6 +63,7 @@ impl Shared {
         let mut ended = Vec::new();
         for job in jobs {
             let (shown, updated_ms, lease_ms) = (job.present.clone(), job.updated_ms, job.lease_ms);
+            self.counters.note_shown(None, Some(&shown));
             let slot = table.add(job, Some(shown.clone()), now);
             if shown.is_terminal() {
                 ended.push((updated_ms, slot.number));
@@ -118,10 +121,22 @@ impl Shared {
             });
             Created { present, is_repeat, stored: Ok(()) }
         });
-        Ok((created.collect(), ticket))
+        let created: Vec<_> = created.collect();
+        self.counters.note_created(created.iter().filter(|job| !job.is_repeat).count());
+        Ok((created, ticket))
     }
 
     pub fn update(
+        self: &Arc<Self>,
+        id: &Identifier,
+        report: &Report,
+    ) -> Result<(Updated, Option<Ticket>), UpdateError> {
+        let outcome = self.try_update(id, report);
+        self.counters.note_report(&outcome);
+        outcome
+    }
+
+    fn try_update(
         self: &Arc<Self>,
         id: &Identifier,
         report: &Report,
@@ -173,18 +188,18 @@ impl Shared {
 
     /// Tells the watchers, and whoever else listens, of a state that is on disk.
     fn show(&self, slot: &Slot, update: &JobUpdate) {
-        if update.is_terminal() {
-            self.table.lock().note_ended(slot.number, self.clock.unix_ms());
-        }
         let mut kept = slot.kept.lock();
         self.tell_watchers(update);
         let before = kept.shown.replace(update.clone());
+        self.counters.note_shown(before.as_ref(), Some(update));
         let listeners = self.listeners.read();
-        if listeners.is_empty() {
-            return;
-        }
-        let job = kept.job.clone();
+        let job = (!listeners.is_empty()).then(|| kept.job.clone());
         drop(kept);
+        // After it is shown: only then may it be let go of.
+        if update.is_terminal() {
+            self.table.lock().note_ended(slot.number, self.clock.unix_ms());
+        }
+        let Some(job) = job else { return };
         for listener in listeners.iter() {
             listener(&Change { job: &job, before: before.as_ref(), shown: update });
         }

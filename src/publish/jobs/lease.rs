@@ -155,6 +155,7 @@ impl Shared {
                 break;
             }
             for slot in expired {
+                self.counters.note_shown(slot.kept.lock().shown.as_ref(), None);
                 self.records.remove(KIND, &slot.id);
             }
         }

@@ -14,11 +14,13 @@ use tidings::client;
 use tidings::clock::{Clock, SystemClock};
 use tidings::hub::{Hub, Journal, Past};
 use tidings::publish::Publisher;
+use tidings::publish::jobs::Jobs;
 use tidings::publish::summarizer::Summarizer;
 use tidings::serve::{self, App, listener};
 use tidings::settings::machine::{self, Machine};
 use tidings::settings::{self, Command, Inherited, Reading, Settings};
 use tidings::shutdown::Shutdown;
+use tidings::store::records::{Record, Records};
 use tidings::store::{Recent, Store};
 
 fn main() -> ExitCode {
@@ -92,13 +94,15 @@ fn run(settings: Settings, inherited: Option<Inherited>) -> Result<(), String> {
     // For people, and for programs that chose port 0: the one line that is not a log line.
     eprintln!("tidings: listening on http://{address}");
     serve::run(&listener, &app, &shutdown).map_err(|e| format!("cannot serve: {e}"))?;
-    match &app.store {
-        Some(store) => {
-            let closed = store.close(&app.hub.remains());
-            closed.map_err(|e| format!("cannot keep what was in memory: {e}"))
-        }
-        None => Ok(()),
-    }
+    close(&app).map_err(|e| format!("cannot keep what was in memory: {e}"))
+}
+
+/// Writes what is still in memory. The store lets go of the data directory, so it comes last.
+fn close(app: &App) -> io::Result<()> {
+    app.jobs.stop();
+    let records = app.jobs.records().close();
+    let store = app.store.as_ref().map_or(Ok(()), |store| store.close(&app.hub.remains()));
+    records.and(store)
 }
 
 /// Opens what outlives the process, and starts the parts on top of it.
@@ -106,7 +110,9 @@ fn app(settings: Settings, shutdown: &Shutdown) -> Result<App, String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (store, past) = open_store(&settings, &clock, shutdown)?;
     let cannot_start = |e: io::Error| format!("cannot start: {e}");
-    let mut app = start(settings, clock, store.as_ref(), past).map_err(cannot_start)?;
+    let records = open_records(&settings, &*clock).map_err(cannot_start)?;
+    let started = start(settings, clock, store.as_ref(), past, records);
+    let mut app = started.map_err(cannot_start)?;
     app.store = store;
     Ok(app)
 }
@@ -138,22 +144,41 @@ fn open_store(
     opened.map(|(store, past)| (Some(store), past)).map_err(|error| error.to_string())
 }
 
+/// What has a present state rather than a history, as an earlier process left it. Only after the store
+/// has the data directory for itself.
+fn open_records(settings: &Settings, clock: &dyn Clock) -> io::Result<(Records, Vec<Record>)> {
+    if settings.data_dir.as_os_str().is_empty() {
+        return Ok((Records::in_memory()?, Vec::new()));
+    }
+    Records::open(&settings.data_dir, &settings.store, clock)
+}
+
 /// Puts the parts together.
 fn start(
     settings: Settings,
     clock: Arc<dyn Clock>,
     store: Option<&Store>,
     mut past: Past,
+    (records, found): (Records, Vec<Record>),
 ) -> io::Result<App> {
     let journal = store.map(|store| -> Arc<dyn Journal> { Arc::new(store.clone()) });
     let asked = std::mem::take(&mut past.asked);
     let hub = Hub::start_after(past, journal.clone(), settings.hub, clock.clone())?;
     let publisher = Publisher::new(hub.clone(), journal, &settings.publish, clock.clone());
     publisher.recall(asked);
+    let max_event_bytes = settings.publish.max_event_bytes;
+    let jobs = Jobs::start(
+        publisher.clone(),
+        records,
+        &found,
+        settings.jobs,
+        max_event_bytes,
+        clock.clone(),
+    )?;
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));
-    let mut app = App::new(hub, publisher, settings.serve, settings.publish, clock)?;
+    let mut app = App::new(hub, publisher, jobs, settings.serve, settings.publish, clock)?;
     app.summarizer = summarizer.transpose()?;
     Ok(app)
 }

@@ -81,6 +81,7 @@ use self::workers::{StreamThreads, Workers};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::publish::Publisher;
+use crate::publish::jobs::Jobs;
 use crate::publish::summarizer::Summarizer;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -92,6 +93,8 @@ pub struct App {
     pub hub: Hub,
     /// The one door by which events enter the hub.
     pub publisher: Publisher,
+    /// What becomes of jobs, and who is told.
+    pub jobs: Jobs,
     /// What outlives the process; none if everything is in memory only.
     pub store: Option<Store>,
     /// Who makes summaries; none if they are off.
@@ -133,6 +136,7 @@ impl App {
     pub fn new(
         hub: Hub,
         publisher: Publisher,
+        jobs: Jobs,
         limits: Limits,
         publish_limits: crate::publish::Limits,
         clock: Arc<dyn Clock>,
@@ -140,6 +144,7 @@ impl App {
         Ok(Self {
             hub,
             publisher,
+            jobs,
             store: None,
             summarizer: None,
             event_types: EventTypes::new(&publish_limits.event_types),

@@ -31,7 +31,7 @@ pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
 use crate::publish::queues::config::QueueConfig;
-use crate::publish::{fetch, summarizer};
+use crate::publish::{fetch, jobs, summarizer};
 use crate::{client, hub, publish, serve, store};
 
 /// What the program was told, and what to do with it.
@@ -92,6 +92,8 @@ pub struct Settings {
     pub summaries: summarizer::Limits,
     /// What documents may be fetched.
     pub fetch: fetch::Limits,
+    /// How many jobs there may be, and how long.
+    pub jobs: jobs::Limits,
     /// The queues that the file declares.
     pub queues: Vec<QueueConfig>,
     /// What is logged, and how.
@@ -111,6 +113,7 @@ impl Default for Settings {
             summarizer: true,
             summaries: summarizer::Limits::default(),
             fetch: fetch::Limits::default(),
+            jobs: jobs::Limits::default(),
             queues: Vec::new(),
             log: Log { filter: "info".into(), format: LogFormat::Text },
         }

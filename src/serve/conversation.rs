@@ -323,6 +323,7 @@ pub(super) mod tests {
     use super::*;
     use crate::clock::{Clock, SystemClock};
     use crate::hub::{self, Hub};
+    use crate::publish::jobs::Jobs;
     use crate::publish::{self, Publisher};
     use crate::serve::{self, Limits, listener};
     use crate::shutdown::Shutdown;
@@ -332,7 +333,8 @@ pub(super) mod tests {
         let limits = publish::Limits::default();
         let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
         let publisher = Publisher::new(hub.clone(), None, &limits, clock.clone());
-        Arc::new(App::new(hub, publisher, Limits::default(), limits, clock).unwrap())
+        let jobs = Jobs::in_memory(publisher.clone(), clock.clone()).unwrap();
+        Arc::new(App::new(hub, publisher, jobs, Limits::default(), limits, clock).unwrap())
     }
 
     /// A handler that goes on in a protocol of its own: it sends back what it is sent.

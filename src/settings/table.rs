@@ -29,6 +29,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Streams", STREAMS),
     ("Events", EVENTS),
     ("Durability", DURABILITY),
+    ("Jobs", JOBS),
     ("Summaries", SUMMARIES),
     ("Fetching", FETCHING),
     ("Logs", LOGS),
@@ -374,6 +375,42 @@ static DURABILITY: &[Setting] = &[
         "idempotency_keys",
         Count(0..=BILLION, |s| &mut s.publish.request_keys),
         "How many such keys are remembered, beyond which the oldest are forgotten early; 0 is no limit",
+    ),
+];
+
+static JOBS: &[Setting] = &[
+    Setting::new(
+        "max_open_jobs",
+        Count(0..=BILLION, |s| &mut s.jobs.max_open),
+        "Jobs that have not ended, beyond which no more are taken; 0 is no limit",
+    ),
+    Setting::new(
+        "max_ended_jobs",
+        Count(0..=BILLION, |s| &mut s.jobs.max_ended),
+        "Jobs that have ended and can still be asked for, beyond which the first ended go; 0 is no limit",
+    ),
+    Setting::new(
+        "ended_job_seconds",
+        Seconds(0..=3_153_600_000, |s| &mut s.jobs.ended_age),
+        "How long a job that has ended can still be asked for; 0 is for ever",
+    ),
+    Setting::new(
+        "job_stall_grace_seconds",
+        Seconds(A_DAY, |s| &mut s.jobs.stall_grace),
+        "How long a job is called stalled, after its lease is over and nothing was heard of it, before it \
+         has failed; 0 is not at all",
+    ),
+    Setting::new(
+        "job_update_ids",
+        Count(0..=100_000, |s| &mut s.jobs.update_ids),
+        "Names of reports (updateId) that are remembered of each job, the latest, so that a second try is \
+         known as one; 0 ignores such names",
+    ),
+    Setting::new(
+        "job_store_wait_ms",
+        Milliseconds(A_DAY_MS, |s| &mut s.jobs.store_wait),
+        "How long whoever makes a job or reports on one waits for the disk before it is told that it is \
+         not known whether that is there; 0 is for ever",
     ),
 ];
 

@@ -218,7 +218,7 @@ fn a_server_that_runs_is_ready() {
     let body = answer.json();
     assert_eq!(body["status"], "ready");
     let names: Vec<_> = body["parts"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
-    assert_eq!(names, ["connections", "dispatch", "storage"]);
+    assert_eq!(names, ["connections", "dispatch", "storage", "jobs"]);
     for part in body["parts"].as_array().unwrap() {
         assert_eq!(part["state"], "ready", "{part}");
         assert!(

@@ -209,6 +209,7 @@ fn every_limit_is_a_setting() {
         ("src/publish.rs", "publish"),
         ("src/publish/summarizer.rs", "summaries"),
         ("src/publish/fetch.rs", "fetch"),
+        ("src/publish/jobs.rs", "jobs"),
     ];
     for (path, group) in structs {
         let text = read(path);

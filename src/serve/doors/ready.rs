@@ -47,6 +47,7 @@ pub fn ready(call: &Call<'_>) -> Result<Answer, Problem> {
 fn parts(app: &App) -> Vec<Part> {
     let mut parts = vec![connections(app.is_draining()), dispatch(app.hub.snapshot().dead_threads)];
     parts.extend(app.store.as_ref().map(|store| storage(store.trouble())));
+    parts.push(jobs(app.jobs.records().trouble()));
     parts
 }
 
@@ -83,6 +84,17 @@ fn storage(trouble: Option<String>) -> Part {
     Part { name: "storage", state, detail }
 }
 
+fn jobs(trouble: Option<String>) -> Part {
+    let (state, detail) = match trouble {
+        None => (State::Ready, "Jobs are kept.".to_owned()),
+        Some(trouble) => {
+            let detail = format!("Jobs go on, but their states cannot be kept: {trouble}.");
+            (State::Degraded, detail)
+        }
+    };
+    Part { name: "jobs", state, detail }
+}
+
 fn answer(parts: &[Part]) -> Response {
     let worst = parts.iter().map(|part| part.state).max().unwrap_or(State::Ready);
     if worst == State::Ready {
@@ -109,13 +121,15 @@ mod tests {
 
     fn check(draining: bool, dead_threads: usize, trouble: bool, status: u16, code: &str) {
         let trouble = trouble.then(|| "no space".to_owned());
-        let response = answer(&[connections(draining), dispatch(dead_threads), storage(trouble)]);
+        let storage = storage(trouble.clone());
+        let parts = [connections(draining), dispatch(dead_threads), storage, jobs(trouble)];
+        let response = answer(&parts);
         let body: serde_json::Value = serde_json::from_slice(response.body.as_slice()).unwrap();
         assert_eq!(response.status.as_u16(), status, "{body}");
         assert_eq!(body[if status == 200 { "status" } else { "code" }], code, "{body}");
         assert_eq!(response.headers.contains_key(RETRY_AFTER), status == 503);
         let names: Vec<_> = body["parts"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
-        assert_eq!(names, ["connections", "dispatch", "storage"]);
+        assert_eq!(names, ["connections", "dispatch", "storage", "jobs"]);
     }
 
     #[test]

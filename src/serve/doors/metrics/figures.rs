@@ -8,10 +8,11 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::sheet::Sheet;
 use crate::hub::{Census, GapReason, Served, Snapshot, State};
+use crate::publish::jobs;
 use crate::publish::summarizer::Summarizer;
 use crate::serve::App;
 use crate::serve::doors::DOORS;
-use crate::store::{self, Store};
+use crate::store::{self, Store, records};
 
 /// One moment's figures.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Figures {
     census: Census,
     store: Option<store::Figures>,
     http_connections: usize,
+    jobs: jobs::Figures,
+    records: records::Figures,
     /// Transcripts that wait for the summarizer, if there is one.
     waiting_transcripts: Option<usize>,
 }
@@ -33,6 +36,8 @@ impl Figures {
             census: app.hub.census(),
             store: app.store.as_ref().map(Store::figures),
             http_connections: app.admission.total(),
+            jobs: app.jobs.figures(),
+            records: app.jobs.records().figures(),
             waiting_transcripts: app.summarizer.as_ref().map(Summarizer::waiting_items),
         }
     }
@@ -48,6 +53,8 @@ impl Collector for Figures {
         self.dispatch(&mut sheet)?;
         self.history(&mut sheet)?;
         self.store.as_ref().map_or(Ok(()), |store| kept(store, &mut sheet))?;
+        worked(&self.jobs, &mut sheet)?;
+        recorded(&self.records, &mut sheet)?;
         let help = "Open connections, streams included";
         sheet.gauge("http_connections", help, self.http_connections as u64)?;
         if let Some(waiting) = self.waiting_transcripts {
@@ -133,6 +140,24 @@ fn kept(store: &store::Figures, sheet: &mut Sheet<'_>) -> fmt::Result {
     let help = "Events that were delivered but not kept, because too many waited for a disk that failed; \
                 after a restart a gap says so";
     sheet.counter("store_given_up_events", help, store.given_up)
+}
+
+fn worked(jobs: &jobs::Figures, sheet: &mut Sheet<'_>) -> fmt::Result {
+    let by_status =
+        jobs.by_status.iter().map(|(status, count)| ([("status", status.as_str())], *count));
+    sheet.gauges("jobs", "Jobs there are, ended ones included, by status", by_status)?;
+    sheet.counter("jobs_created", "Jobs that were made", jobs.created)?;
+    let reports = jobs.reports.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count));
+    sheet.counters("job_reports", "Reports on jobs, by what became of them", reports)
+}
+
+fn recorded(records: &records::Figures, sheet: &mut Sheet<'_>) -> fmt::Result {
+    let help = "States of jobs that wait for the disk";
+    sheet.gauge("records_waiting", help, records.waiting as u64)?;
+    let help = "How long each batch of states took to be safe on disk";
+    sheet.histogram("records_commit_duration_seconds", help, &records.commits, MICROSECONDS)?;
+    let help = "Batches of states that the disk did not take; they are tried again";
+    sheet.counter("records_failures", help, records.failures)
 }
 
 fn door_and_state(door: &str, state: State) -> [(&'static str, &str); 2] {

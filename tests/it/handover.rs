@@ -1,13 +1,15 @@
 //! One listening socket, several processes after each other: it is passed as systemd passes it.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 use tidings::serve;
 
 use crate::support::{Response, Server, connect, inheriting};
@@ -40,6 +42,43 @@ fn who_connects_between_two_servers_is_served_by_the_second() {
     between.write_all(b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
     let _second = first.start_again_on(&listener, &[]);
     assert_eq!(Response::read(&mut between).head.status, 200);
+}
+
+/// Another program on the same data directory.
+fn beside(data: &TempDir) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tidings"));
+    program.env_clear().env("TIDINGS_DATA_DIR", data.path());
+    program.args(["--listen", "127.0.0.1:0", "--data-dir-wait-seconds", "1"]);
+    program
+}
+
+#[test]
+fn whoever_finds_that_there_was_a_crash_says_so() {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let says_so = |signal: Signal| {
+        let mut first = Server::start_in(data.clone(), &[]);
+        first.signal(signal);
+        first.wait();
+        let mut next = beside(&data).stderr(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(next.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let said: Vec<_> = said.take_while(|line| !line.contains("listening on")).collect();
+        kill_process(Pid::from_child(&next), Signal::TERM).unwrap();
+        next.wait().unwrap();
+        said.iter().any(|line| line.contains("WARN") && line.contains("did not end in order"))
+    };
+    assert!(!says_so(Signal::TERM));
+    assert!(says_so(Signal::KILL));
+}
+
+#[test]
+fn whoever_waits_for_the_data_directory_says_so() {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let _first = Server::start_in(data.clone(), &[]);
+    let output = beside(&data).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("waiting at most 1 s for another process"), "{said}");
+    assert!(said.contains("is in use by another process"), "{said}");
 }
 
 #[test]

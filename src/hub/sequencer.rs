@@ -38,6 +38,8 @@ pub(super) struct Sequencer {
     room: Condvar,
     /// Every id up to here was given before this process began.
     began_after: EventId,
+    /// Of what had an id up to here, a crash may have taken some without a trace.
+    lost_up_to: EventId,
     /// Takes what is to be kept beyond this process.
     journal: Option<Arc<dyn Journal>>,
     order: Mutex<Order>,
@@ -112,11 +114,15 @@ impl Sequencer {
         journal: Option<Arc<dyn Journal>>,
     ) -> Self {
         let began_after = past.last;
+        let is_unknown = past.unknown_because == GapReason::Restart;
+        let unknown = is_unknown.then_some(past.unknown_up_to);
+        let lost = past.lost.iter().map(|(_, id)| *id).chain(unknown);
+        let lost_up_to = lost.max().unwrap_or_default();
         let history = History::new(limits, past, journal.is_some(), clock.now(), clock.unix_ms());
         let audience = Audience::default();
         let order = Mutex::new(Order { history, audience, closed: false, stopped: false });
         let (publish_wait, room) = (limits.publish_wait, Condvar::new());
-        Self { clock, inboxes, publish_wait, room, began_after, journal, order }
+        Self { clock, inboxes, publish_wait, room, began_after, lost_up_to, journal, order }
     }
 
     /// Numbers an event and hands it on. Waits for no stream; when the dispatchers or the journal are
@@ -244,7 +250,9 @@ impl Sequencer {
             if id > newest {
                 return Found::NotYet { newest };
             } else if id > order.history.begins_after() {
-                return Found::Never;
+                let is_lost = id <= self.lost_up_to;
+                let because = Some(GapReason::Restart);
+                return if is_lost { Found::Gone { because } } else { Found::Never };
             }
         }
         let restart = (!is_ours).then_some(GapReason::Restart);

@@ -133,6 +133,29 @@ fn a_poll_is_a_connection_too() {
 }
 
 #[test]
+fn what_a_crash_took_is_not_said_to_have_never_been() {
+    let flags = ["--passing-types", "test"];
+    let mut server = Server::start(&flags);
+    let lost = publish(&server, 1);
+    server.signal(Signal::KILL);
+    server.wait();
+    let mut server = server.start_again(&flags);
+    let (_stream, _) = known(&server, "/events?session_id=me");
+    let answer = ask(&server, &format!("event={lost}&session=me"));
+    assert_eq!(answer["verdict"], "forgotten", "{answer:#}");
+    assert!(answer["because"].as_str().unwrap().contains("is not remembered"), "{answer:#}");
+    // After an end in order it is known what there never was.
+    let kept = publish(&server, 2);
+    server.signal(Signal::TERM);
+    server.wait();
+    let server = server.start_again(&flags);
+    publish(&server, 3);
+    let (_stream, _) = known(&server, "/events?session_id=me");
+    let (ms, _) = kept.split_once('-').unwrap();
+    assert_eq!(ask(&server, &format!("event={ms}-77&session=me"))["verdict"], "unknown_event");
+}
+
+#[test]
 fn after_a_restart_the_event_is_known_and_its_connections_are_not() {
     let mut server = Server::start(&[]);
     let _stream = connected(&server, "/events?session_id=me");

@@ -107,13 +107,17 @@ fn of_missing(unknown: Unknown, app: &App) -> String {
         }
         Unknown::Unreadable => "the disk on which it may be cannot be read at present.".into(),
         Unknown::Never => NEVER.into(),
+        Unknown::Gone { reason: GapReason::Restart, .. } => {
+            "what had this id, if anything did, is not remembered: it was from before the server last \
+             started."
+                .into()
+        }
         Unknown::Gone { reason, since_ms } => {
             let since = since_ms.map(|ms| format!(" since {}", iso(ms))).unwrap_or_default();
             let why = match reason {
                 GapReason::Expired if since_ms.is_some() => format!("it was kept for {age} s"),
                 GapReason::Expired => "it was too old".into(),
-                GapReason::Overflow => "newer events needed its place".into(),
-                GapReason::Restart => "the server was restarted since".into(),
+                GapReason::Overflow | GapReason::Restart => "newer events needed its place".into(),
             };
             format!("what had this id, if anything did, is gone{since}: {why}.")
         }

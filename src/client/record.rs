@@ -22,6 +22,8 @@ pub struct Options {
     pub address: Address,
     /// The file; `-` is standard output.
     pub output: PathBuf,
+    /// Whether a file that is there is written over.
+    pub overwrites: bool,
     /// Event types; all, if none is named.
     pub subscribe: Vec<String>,
     /// Whose events, besides everyone's.
@@ -55,7 +57,20 @@ fn open(options: &Options) -> io::Result<Box<dyn Write>> {
     if options.output.as_os_str() == "-" {
         return Ok(Box::new(io::stdout()));
     }
-    Ok(Box::new(File::create(&options.output)?))
+    // A device or a pipe is there already, and nothing in it is lost.
+    let is_file = options.output.metadata().is_ok_and(|there| there.is_file());
+    let file = if options.overwrites || options.output.exists() && !is_file {
+        File::create(&options.output)
+    } else {
+        File::create_new(&options.output)
+    };
+    let told = file.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            io::Error::new(error.kind(), "it is there already; --force writes over it")
+        }
+        _ => error,
+    });
+    Ok(Box::new(told?))
 }
 
 /// Why recording ended before its time.

@@ -27,6 +27,12 @@ pub(super) fn record() -> Command {
         )
         .arg(path("output").long("output").short('o').help("Where to write; - is standard output"))
         .arg(
+            Arg::new("force")
+                .long("force")
+                .action(ArgAction::SetTrue)
+                .help("Write over a file that is there already"),
+        )
+        .arg(
             Arg::new("subscribe")
                 .long("subscribe")
                 .value_name("TYPES")
@@ -78,6 +84,7 @@ pub(super) fn record_options(matches: &ArgMatches) -> record::Options {
     record::Options {
         address: server(matches, "url"),
         output: file(matches, "output"),
+        overwrites: matches.get_flag("force"),
         subscribe: subscribe.into_iter().flatten().cloned().collect(),
         session: matches.get_one("session").cloned(),
         lasts: matches.get_one("for").copied().map(Duration::from_secs),

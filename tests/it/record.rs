@@ -250,6 +250,24 @@ fn who_has_read_enough_may_hang_up() {
 }
 
 #[test]
+fn a_file_that_is_there_is_written_over_only_if_that_is_said() {
+    let server = Server::start(&[]);
+    let kept = file_with("what somebody has recorded\n");
+    let path = kept.path().to_str().unwrap();
+    let record = |more: &[&str]| {
+        let arguments = ["record", &url(&server), "--output", path, "--for", "1"];
+        let output = program(&[&arguments, more].concat()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = record(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("it is there already; --force"), "{said}");
+    assert_eq!(fs::read_to_string(path).unwrap(), "what somebody has recorded\n");
+    assert_eq!(record(&["--force"]).0, Some(0));
+    assert!(fs::read_to_string(path).unwrap().starts_with(r#"{"received_ms""#));
+}
+
+#[test]
 fn what_cannot_be_recorded_is_told() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", nobody.local_addr().unwrap());

@@ -3,6 +3,9 @@
 //! `code` is stable and for programs; `title` and `detail` are for people, and the detail says what
 //! was wrong and what would be right.
 
+// What is wrong with JSON, in plain words.
+mod plain;
+
 use std::time::Duration;
 
 use http::header::{ALLOW, RETRY_AFTER};
@@ -212,14 +215,16 @@ fn is_nested_deeper(json: &[u8], limit: usize) -> bool {
 }
 
 fn json_problem(error: &serde_json::Error, path: &str) -> Problem {
+    let said = error.to_string();
     match error.classify() {
         // `.` is how the path of the whole document is written.
         Category::Data if path == "." => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid").detail(error.to_string())
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid").detail(plain::plain(&said))
         }
-        Category::Data => Problem::unprocessable(path, error.to_string()),
+        Category::Data => Problem::unprocessable(path, plain::plain(&said)),
         Category::Syntax | Category::Eof | Category::Io => {
-            Problem::bad_request("malformed_json", format!("The body is not JSON: {error}."))
+            let detail = format!("The body is not JSON: {}.", plain::malformed(&said));
+            Problem::bad_request("malformed_json", detail)
         }
     }
 }

@@ -36,6 +36,10 @@ pub struct EventTypes {
 /// The types of seed 004.
 const BUILT_IN: [&str; 4] = ["summary_complete", "summary_progress", "system", "test"];
 
+/// What streams say of themselves. Nobody publishes such events: clients would take them for the
+/// server's own word. (`system` is both, by seed 004.)
+pub const OWN_TYPES: [&str; 3] = ["connected", "gap", "ping"];
+
 impl EventTypes {
     /// The built-in types and the configured ones, which were validated when they were read.
     pub fn new(configured: &[String]) -> Self {
@@ -48,7 +52,19 @@ impl EventTypes {
 
     /// A type as it was written, if there is such a type.
     pub fn allowed(&self, name: &str) -> Option<EventName> {
-        name.parse().ok().filter(|name| self.any || self.listed.contains(name))
+        let name = name.parse().ok().filter(|name| self.any || self.listed.contains(name));
+        name.filter(|name| !OWN_TYPES.contains(&name.as_str()))
+    }
+
+    /// That there is no such type, and which there are.
+    pub fn unknown(&self, name: &str) -> String {
+        if OWN_TYPES.contains(&name) {
+            return format!(
+                "{name:?} is what the server itself says on every stream; it is no event type."
+            );
+        }
+        let name: String = name.chars().take(80).collect();
+        format!("There is no event type {name:?}; there are: {}.", self.names().join(", "))
     }
 
     /// The types by name, for people and for those who subscribe to all of them.
@@ -78,5 +94,6 @@ mod tests {
         check(&["*"], "anything", true);
         check(&["*"], "not a name", false);
         check(&["*"], "*", false);
+        check(&["*"], "gap", false);
     }
 }

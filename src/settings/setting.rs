@@ -17,6 +17,7 @@ use super::typed::Raw;
 use crate::event::EventName;
 use crate::publish::TOPIC_KINDS;
 use crate::publish::fetch::is_host_pattern;
+use crate::serve::doors::OWN_TYPES;
 
 /// One line of a table.
 #[derive(Debug)]
@@ -160,9 +161,11 @@ impl<S: Clone> Place<S> {
             Self::Networks(_) => {
                 "a list of IP addresses and networks, such as 127.0.0.1 and 10.0.0.0/8".into()
             }
-            Self::EventTypes(_) => "a list of event types, each a letter and then at most 63 of \
-                                    A-Z a-z 0-9 _ . : -, or *"
-                .into(),
+            Self::EventTypes(_) => format!(
+                "a list of event types, each a letter and then at most 63 of A-Z a-z 0-9 _ . : - (but \
+                 none of {}), or *",
+                OWN_TYPES.join(", ")
+            ),
             Self::EventNames(_) => "a list of event types, each a letter and then at most 63 of \
                                     A-Z a-z 0-9 _ . : -"
                 .into(),
@@ -252,7 +255,7 @@ fn network(text: &str) -> Option<IpNet> {
 }
 
 fn is_event_type(text: &str) -> bool {
-    text == "*" || text.parse::<EventName>().is_ok()
+    text == "*" || text.parse::<EventName>().is_ok() && !OWN_TYPES.contains(&text)
 }
 
 /// Stricter than `env_logger`, which takes a misspelt level for the name of a module and then logs nothing.

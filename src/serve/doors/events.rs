@@ -153,12 +153,7 @@ fn wanted(request: &Request, types: &EventTypes) -> Result<(Vec<String>, NameFil
 }
 
 fn unknown_type(name: &str, types: &EventTypes) -> Problem {
-    let name: String = name.chars().take(80).collect();
-    let allowed = types.names().join(", ");
-    Problem::bad_request(
-        "unknown_event_type",
-        format!("There is no event type {name:?}; there are: {allowed}."),
-    )
+    Problem::bad_request("unknown_event_type", types.unknown(name))
 }
 
 /// What the client had last: the header that a browser sends by itself, else the query. What is

@@ -164,6 +164,18 @@ fn with_a_star_any_valid_type_may_be_broadcast() {
     assert_eq!(stream.next().name, "order:paid");
     let answer = server.post("/events/broadcast", r#"{"event_type":"not a name","data":1}"#);
     assert_eq!(answer.head.status, 422);
+    // What the server says itself is nobody else's to say, or to ask for.
+    for own in ["gap", "connected", "ping"] {
+        for body in [
+            json!({"event_type": own, "data": 1}),
+            json!({"event_type": "test", "subscription_filter": own, "data": 1}),
+        ] {
+            let answer = server.post("/events/broadcast", &body.to_string());
+            assert_eq!(answer.head.status, 422, "{body}");
+            assert!(answer.body.contains("what the server itself says"), "{}", answer.body);
+        }
+        assert_eq!(server.get(&format!("/events?subscribe={own}")).head.status, 400);
+    }
 }
 
 /// Broadcasts `data` with a key in the header; the answer.

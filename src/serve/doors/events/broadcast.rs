@@ -167,14 +167,7 @@ fn event(
 }
 
 fn known_type(field: &str, name: &str, types: &EventTypes) -> Result<EventName, Problem> {
-    types.allowed(name).ok_or_else(|| {
-        let name: String = name.chars().take(80).collect();
-        let allowed = types.names().join(", ");
-        Problem::unprocessable(
-            field,
-            format!("There is no event type {name:?}; there are: {allowed}."),
-        )
-    })
+    types.allowed(name).ok_or_else(|| Problem::unprocessable(field, types.unknown(name)))
 }
 
 /// Why an event was not published, for the client.

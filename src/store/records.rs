@@ -89,8 +89,8 @@ impl Records {
 
     /// Opens the records in `folder`, which belongs to this process, and returns those that are there.
     ///
-    /// A broken database is put aside and a new one begun. One that cannot be used now (the disk is full)
-    /// is tried again later; until then nothing is found in it.
+    /// A broken database is put aside and a new one begun. One that cannot be written to now (the disk is
+    /// full) is tried again later; what it has is found if it can be read.
     pub fn open(
         folder: &Path,
         limits: &Limits,
@@ -116,7 +116,11 @@ impl Records {
             Err(error) => {
                 log::error!("cannot use the database {}: {error}", path.display());
                 tray.note_trouble(&error.to_string());
-                (Vec::new(), None)
+                let found = Table::peek(&path).unwrap_or_else(|error| {
+                    log::error!("and what it has cannot be read either: {error}");
+                    Vec::new()
+                });
+                (found, None)
             }
         };
         Ok((Self::start(tray, Some((path, table)))?, found))
@@ -289,6 +293,25 @@ mod tests {
         assert_eq!(order.recv_timeout(A_MINUTE), Ok(true));
         records.await_written(ticket, A_MINUTE).unwrap();
         records.close().unwrap();
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_at_the_start_is_tried_again_though_nobody_puts_anything() {
+        let folder = tempfile::tempdir().unwrap();
+        let (records, _) = open(folder.path());
+        put(&records, "a", "1");
+        records.close().unwrap();
+        let path = folder.path().join("records.db");
+        assert_eq!(names(&Table::peek(&path).unwrap()), ["a=1"]);
+        assert_eq!(Table::peek(&folder.path().join("none")).unwrap(), []);
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE").unwrap();
+        let (records, _) = open(folder.path());
+        assert!(records.trouble().is_some());
+        drop(other);
+        while records.trouble().is_some() {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use super::super::row::parsed;
 use super::writer::Name;
@@ -35,6 +35,21 @@ impl Table {
         connection.execute_batch(CREATE)?;
         connection.pragma_update(None, "user_version", VERSION)?;
         Ok(Self { connection, certainty: None })
+    }
+
+    /// Every record that a database has which cannot be written to at present.
+    pub fn peek(path: &Path) -> rusqlite::Result<Vec<Record>> {
+        if path.try_exists().is_ok_and(|exists| !exists) {
+            return Ok(Vec::new());
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(std::time::Duration::from_millis(100))?;
+        // What several processes would share in a file is in memory then.
+        connection.pragma_update(None, "locking_mode", "exclusive")?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let table = Self { connection, certainty: None };
+        if version == 0 { Ok(Vec::new()) } else { table.all() }
     }
 
     /// Every record there is.

@@ -69,8 +69,8 @@ struct Batch {
     states: HashMap<Name, Option<String>>,
     thens: Vec<Then>,
     certainty: Certainty,
-    /// The last ticket of its states; zero if the disk is not to be tried.
-    up_to: u64,
+    /// The last ticket of its states; none if the disk is not to be tried.
+    up_to: Option<u64>,
 }
 
 impl Tray {
@@ -203,7 +203,7 @@ impl Tray {
     /// After a failure what is to be done is done all the same, and at once; the states wait.
     fn take_thens(content: &mut Content) -> Batch {
         let thens = std::mem::take(&mut content.thens);
-        Batch { states: HashMap::new(), thens, certainty: Certainty::Process, up_to: 0 }
+        Batch { states: HashMap::new(), thens, certainty: Certainty::Process, up_to: None }
     }
 
     fn take(&self, content: &mut Content) -> Batch {
@@ -214,7 +214,7 @@ impl Tray {
             states: std::mem::take(&mut content.states),
             thens: std::mem::take(&mut content.thens),
             certainty: if self.sync == Sync::Full { wanted } else { Certainty::Process },
-            up_to: content.given,
+            up_to: Some(content.given),
         }
     }
 
@@ -224,7 +224,7 @@ impl Tray {
             then(Ok(()));
         }
         let mut content = self.content.lock();
-        content.settled = batch.up_to;
+        content.settled = batch.up_to.unwrap_or(content.settled);
         content.retry_at = None;
         let was_trouble = content.trouble.take().is_some();
         self.is_failing.store(false, Ordering::Relaxed);
@@ -293,7 +293,7 @@ pub(super) fn run(tray: &Tray, place: Option<(PathBuf, Option<Table>)>) {
         return;
     };
     while let Some(batch) = tray.next_batch() {
-        if batch.up_to == 0 {
+        if batch.up_to.is_none() {
             tray.go_on(batch);
             continue;
         }

@@ -13,7 +13,7 @@ use super::http::{Connection, Limits as HttpLimits, Persistence, Request, Reques
 use super::problem::Problem;
 use super::routes::Call;
 use super::socket::{Prospect, Socket};
-use super::stream::{self, ReadyStream, RefusedForNow, StreamPlan};
+use super::stream::{self, Begun, ReadyStream, RefusedForNow, StreamPlan};
 use super::{App, RefuseStreams, address, routes};
 
 /// What a connection's thread is for.
@@ -190,13 +190,18 @@ fn converse(app: &Arc<App>, socket: &Socket, ticket: Ticket) -> Next {
                 if app.is_draining() {
                     return refuse_stream(connection, &entry, RefusedForNow::Draining);
                 }
-                return match ReadyStream::join(app, socket, request.version, *plan) {
-                    Ok(ready) => {
+                // A connection that is no stream after all keeps its place until its client was told.
+                return match ReadyStream::begin(app, socket, request.version, *plan) {
+                    Ok(Begun::Ready(ready)) => {
                         entry.count(StatusCode::OK);
-                        app.stream_threads.start(app, ready, ticket);
+                        app.stream_threads.start(app, *ready, ticket);
                         Next::End
                     }
-                    // The connection keeps its place until its client was told.
+                    Ok(Begun::Over(bytes)) => {
+                        entry.answered(StatusCode::OK, bytes.len());
+                        connection.close_with_bytes(&bytes);
+                        Next::End
+                    }
                     Err(reason) => refuse_stream(connection, &entry, reason),
                 };
             }

@@ -1,35 +1,26 @@
 //! The connection's thread once it is a stream: opening, replay, catching up, heartbeats, end.
 
+// What a door plans, and the first bytes.
+mod opening;
+
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
-use uuid::Uuid;
 
+pub use self::opening::{Entrance, Open, Opening, StreamPlan, connected};
+
+pub(super) use self::opening::gap_data;
+
+use super::App;
 use super::admission::{AddressClaim, Full};
 use super::drain::End;
 use super::http::request::EVENT_STREAM;
 use super::http::{Response, Version};
 use super::socket::Socket;
 use super::time::iso;
-use super::{App, faults};
-use crate::event::EventId;
 use crate::event::dialect::{Block, Dialect, Envelope, Frame};
 use crate::event::topic::Identifier;
-use crate::hub::{EndReason, Gap, Joined, Profile, Refused, Resume};
-
-/// What a door wants done with a connection that is to become a stream.
-pub struct StreamPlan {
-    /// Who it is for and what it wants.
-    pub profile: Profile,
-    /// Headers besides those of every stream.
-    pub headers: HeaderMap,
-    /// The data of its first event, `connected`, from the stream's public name.
-    pub connected: Box<dyn FnOnce(Uuid) -> String + Send>,
-    /// What a client behind a proxy is counted by.
-    pub claim: Option<AddressClaim>,
-    /// What the client named as the last event it had, in its own words; for `gap`.
-    pub last_event_id: Option<String>,
-}
+use crate::hub::{EndReason, Joined, Profile, Refused};
 
 /// Why a stream cannot be had now, though it may be later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,27 +67,44 @@ pub(super) struct ReadyStream {
     _claim: Option<AddressClaim>,
 }
 
+/// What becomes of a plan.
+pub(super) enum Begun {
+    /// A stream.
+    Ready(Box<ReadyStream>),
+    /// All that is to be sent, from head to end.
+    Over(Vec<u8>),
+}
+
 impl ReadyStream {
     /// Takes the stream's place in the hub.
-    pub fn join(
+    pub fn begin(
         app: &App,
         socket: &Socket,
         version: Version,
         plan: StreamPlan,
-    ) -> Result<Self, RefusedForNow> {
-        let mut joined = faults::join(app, socket, plan.profile)?;
+    ) -> Result<Begun, RefusedForNow> {
+        let (mut opening, envelope) =
+            response(plan.headers).stream_head(version, app.clock.unix_ms());
+        let mut joined = match (plan.open)(&Entrance { app, socket })? {
+            Opening::Live(joined, first) => {
+                opening.extend(first);
+                *joined
+            }
+            Opening::Over(all) => {
+                opening.extend(all);
+                opening.extend_from_slice(end(envelope));
+                return Ok(Begun::Over(opening));
+            }
+        };
         // Twice, because the kernel also counts for a client that is there and takes nothing: that one
         // its own writer is to find, as stuck.
         let limits = app.hub.limits();
         socket.limit_silence(limits.write_deadline * 2, !limits.heartbeat.is_zero());
-        let connected = (plan.connected)(joined.writer.stream().id);
-        let (mut opening, _) = response(plan.headers).stream_head(version, app.clock.unix_ms());
-        opening.extend(first_events(app, &joined, &connected, plan.last_event_id.as_deref()));
         log_opened(&joined);
         if joined.replay.is_done() {
             opening = joined.writer.open(opening);
         }
-        Ok(Self { joined, opening, _claim: plan.claim })
+        Ok(Begun::Ready(Box::new(Self { joined, opening, _claim: plan.claim })))
     }
 
     /// Serves the stream until it ends.
@@ -165,41 +173,6 @@ pub(super) fn envelope(version: Version) -> Envelope {
         Version::Http10 => Envelope::Bare,
         Version::Http11 => Envelope::Sized,
     }
-}
-
-/// `connected`, which carries the id from which the client resumes if it gets nothing else; and
-/// `gap`, if what the client is owed is not to be had.
-fn first_events(
-    app: &App,
-    joined: &Joined,
-    connected: &str,
-    last_event_id: Option<&str>,
-) -> Vec<u8> {
-    let stream = joined.writer.stream();
-    let (dialect, envelope) = (stream.profile.dialect, stream.profile.envelope);
-    let left_off = match stream.profile.resume {
-        Resume::FromNow => joined.after,
-        Resume::After(id) => id,
-        // Until it is told of the gap, it has nothing: this id comes before all others.
-        Resume::Unknown => EventId::default(),
-    };
-    let resume_point = joined.replay.resume_point(left_off);
-    let retry = app.pace.alone();
-    let block =
-        Block { id: Some(resume_point), retry: Some(retry), name: "connected", data: connected };
-    let mut bytes = dialect.encode_block(&block).bytes(envelope).to_vec();
-    if let Some(gap) = joined.replay.gap {
-        let data = gap_data(&gap, last_event_id);
-        let block = Block { id: joined.replay.gap_id(), retry: None, name: "gap", data: &data };
-        bytes.extend_from_slice(dialect.encode_block(&block).bytes(envelope));
-    }
-    bytes
-}
-
-/// What `gap` says: `from` is what the client named, `to` where the stream is complete again.
-pub(super) fn gap_data(gap: &Gap, last_event_id: Option<&str>) -> String {
-    let from = gap.from.map(|id| id.to_string()).or_else(|| last_event_id.map(str::to_owned));
-    json!({"from": from, "to": gap.to, "reason": gap.reason}).to_string()
 }
 
 /// The last bytes of a stream: why it ends, if its client is to stay away for a while, and that this is
@@ -297,6 +270,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::event::subscription::{NameFilter, Subscription};
     use crate::event::topic::Topic;
+    use crate::hub::Resume;
     use crate::serve::conversation::tests::app;
 
     #[test]
@@ -316,15 +290,11 @@ mod tests {
             envelope: Envelope::Sized,
             resume: Resume::FromNow,
         };
-        let connected = Box::new(|_| "{}".to_owned());
-        let plan = StreamPlan {
-            profile,
-            headers: HeaderMap::new(),
-            connected,
-            claim: None,
-            last_event_id: None,
-        };
-        ReadyStream::join(&app, &socket, Version::Http11, plan).unwrap().give_up(&app);
+        let open = connected(profile, None, |_| "{}".to_owned());
+        let plan = StreamPlan { headers: HeaderMap::new(), claim: None, open };
+        let begun = ReadyStream::begin(&app, &socket, Version::Http11, plan);
+        let Ok(Begun::Ready(stream)) = begun else { panic!("it does not begin") };
+        stream.give_up(&app);
         let mut said = String::new();
         client.read_to_string(&mut said).unwrap();
         assert!(said.contains(r#"{"type":"reconnect","reason":"overloaded""#), "{said}");

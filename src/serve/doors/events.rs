@@ -57,11 +57,9 @@ pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {
         .to_string()
     };
     Ok(Answer::Stream(Box::new(StreamPlan {
-        profile: visit.profile(call),
+        open: stream::connected(visit.profile(call), visit.last_event_id, connected),
         headers: visit.headers,
-        connected: Box::new(connected),
         claim,
-        last_event_id: visit.last_event_id,
     })))
 }
 

@@ -3,6 +3,9 @@
 // Everyone's events: stream, poll, status, broadcast (seed 004).
 pub mod events;
 
+// What every door's stream has to pass.
+mod gate;
+
 // Whether the server is alive.
 pub mod health;
 

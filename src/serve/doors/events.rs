@@ -7,45 +7,28 @@ pub mod poll;
 pub mod status;
 
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::EventTypes;
+use super::{EventTypes, gate};
 use crate::event::dialect::Dialect;
 use crate::event::subscription::{NameFilter, Subscription};
 use crate::event::topic::{Identifier, Topic};
 use crate::hub::{Profile, Resume};
-use crate::serve::admission::{AddressClaim, Full};
 use crate::serve::conversation::Answer;
 use crate::serve::http::Request;
-use crate::serve::http::request::EVENT_STREAM;
 use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
-use crate::serve::stream::{self, RefusedForNow, StreamPlan};
+use crate::serve::stream;
 
 /// The name under which this door's streams stand in status, logs and metrics.
 pub(super) const DOOR: &str = "events";
 
 /// `GET /events?subscribe=a,b`: the stream.
 pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {
-    if !call.request.accepts(EVENT_STREAM) {
-        return Err(Problem::not_acceptable(EVENT_STREAM));
-    }
+    gate::check_accept(call)?;
     let visit = Visit::of(call)?;
-    if call.request.method == Method::HEAD {
-        return Ok(stream::response(visit.headers).into());
-    }
-    if call.app.is_draining() {
-        return Ok(Answer::Refuse(RefusedForNow::Draining));
-    }
-    if let Some(refused) = faults::refusal(call, &visit.session) {
-        return refused;
-    }
-    let claim = match claim(call) {
-        Ok(claim) => claim,
-        Err(full) => return Ok(Answer::Refuse(RefusedForNow::Full(full))),
-    };
     let (subscriptions, session) = (visit.wanted.clone(), visit.session.clone());
     let connected = move |id: Uuid| {
         json!({
@@ -56,18 +39,8 @@ pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {
         })
         .to_string()
     };
-    Ok(Answer::Stream(Box::new(StreamPlan {
-        open: stream::connected(visit.profile(call), visit.last_event_id, connected),
-        headers: visit.headers,
-        claim,
-    })))
-}
-
-/// What is counted by its own address because it lasts and came through a trusted proxy: streams and
-/// polls. Other clients are counted by their connections.
-fn claim(call: &Call<'_>) -> Result<Option<AddressClaim>, Full> {
-    let is_proxied = call.client.is_proxied;
-    is_proxied.then(|| call.app.admission.claim(call.client.address)).transpose()
+    let open = stream::connected(visit.profile(call), visit.last_event_id, connected);
+    gate::pass(call, Some(&visit.session), visit.headers, open)
 }
 
 /// What a request to this door says of its sender and its wishes.
@@ -85,7 +58,13 @@ impl Visit {
     fn of(call: &Call<'_>) -> Result<Self, Problem> {
         let (session, headers) = session(call)?;
         let (wanted, names) = wanted(call.request, &call.app.event_types)?;
-        Ok(Self { session, wanted, names, last_event_id: last_event_id(call.request), headers })
+        Ok(Self {
+            session,
+            wanted,
+            names,
+            last_event_id: gate::last_event_id(call.request),
+            headers,
+        })
     }
 
     fn profile(&self, call: &Call<'_>) -> Profile {
@@ -104,20 +83,25 @@ impl Visit {
     }
 }
 
-/// The caller's session: what the query names, else the `sid` cookie, else a new one and its cookie.
+/// The caller's session: the one it knows, else a new one and its cookie.
 pub fn session(call: &Call<'_>) -> Result<(Identifier, HeaderMap), Problem> {
-    if let Some(id) = call.request.query("session_id") {
-        let session = id.parse().map_err(|error| {
-            Problem::bad_request("invalid_session_id", format!("session_id: {error}"))
-        })?;
-        return Ok((session, HeaderMap::new()));
-    }
-    // A cookie that is no session id of ours is as good as none.
-    if let Some(session) = call.request.cookie("sid").and_then(|id| id.parse().ok()) {
+    if let Some(session) = known_session(call)? {
         return Ok((session, HeaderMap::new()));
     }
     let session = Identifier::from(Uuid::new_v4());
     Ok((session.clone(), HeaderMap::from_iter([(SET_COOKIE, session_cookie(call, &session)?)])))
+}
+
+/// The session that the caller knows: what the query names, else the `sid` cookie.
+pub fn known_session(call: &Call<'_>) -> Result<Option<Identifier>, Problem> {
+    if let Some(id) = call.request.query("session_id") {
+        let session = id.parse().map_err(|error| {
+            Problem::bad_request("invalid_session_id", format!("session_id: {error}"))
+        })?;
+        return Ok(Some(session));
+    }
+    // A cookie that is no session id of ours is as good as none.
+    Ok(call.request.cookie("sid").and_then(|id| id.parse().ok()))
 }
 
 const COOKIE_LIFETIME_DAYS: i64 = 30;
@@ -152,17 +136,6 @@ fn wanted(request: &Request, types: &EventTypes) -> Result<(Vec<String>, NameFil
 
 fn unknown_type(name: &str, types: &EventTypes) -> Problem {
     Problem::bad_request("unknown_event_type", types.unknown(name))
-}
-
-/// What the client had last: the header that a browser sends by itself, else the query. What is
-/// empty names nothing.
-fn last_event_id(request: &Request) -> Option<String> {
-    let header = request
-        .headers
-        .get("last-event-id")
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let query = || request.query("last_event_id").map(std::borrow::Cow::into_owned);
-    header.filter(|id| !id.is_empty()).or_else(query).filter(|id| !id.is_empty())
 }
 
 fn resume(last_event_id: Option<&str>) -> Resume {

@@ -13,10 +13,11 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Visit, claim, resume};
+use super::{Visit, resume};
 use crate::event::{Event, EventId};
 use crate::hub::{Due, EndReason, Joined, Sink};
 use crate::serve::conversation::Answer;
+use crate::serve::doors::gate;
 use crate::serve::http::Response;
 use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
@@ -34,7 +35,7 @@ const MAX_EVENTS: usize = 1_000;
 /// at once, with the id to go on from.
 pub fn poll(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
-    let _claim = match claim(call) {
+    let _claim = match gate::claim(call) {
         Ok(claim) => claim,
         Err(full) => return Ok(Answer::Refuse(RefusedForNow::Full(full))),
     };

@@ -285,6 +285,22 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_takes_nothing_at_the_start_is_tried_again_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        // A directory in the database's place: it cannot be opened, and is not broken either.
+        let path = folder.path().join("records.db");
+        std::fs::create_dir(&path).unwrap();
+        let (records, _) = open(folder.path());
+        assert!(records.trouble().is_some());
+        std::fs::remove_dir(&path).unwrap();
+        let deadline = std::time::Instant::now() + A_MINUTE;
+        while records.trouble().is_some() {
+            assert!(std::time::Instant::now() < deadline, "nothing is put, and it is not tried");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
     fn in_memory_everything_is_done_and_nothing_is_kept() {
         let records = Records::in_memory().unwrap();
         let (done, order) = mpsc::channel();

@@ -30,8 +30,9 @@ pub use self::inherited::Inherited;
 pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
+use crate::access::oidc;
 use crate::publish::queues::config::QueueConfig;
-use crate::publish::{fetch, jobs, summarizer};
+use crate::publish::{fetch, jobs, pubsub, summarizer};
 use crate::{client, hub, publish, serve, store};
 
 /// What the program was told, and what to do with it.
@@ -94,6 +95,12 @@ pub struct Settings {
     pub fetch: fetch::Limits,
     /// How many jobs there may be, and how long.
     pub jobs: jobs::Limits,
+    /// What Google Cloud Pub/Sub may push.
+    pub pubsub: pubsub::Limits,
+    /// Who may push it.
+    pub pubsub_auth: PubsubAuth,
+    /// What stands in the token of those who may.
+    pub pubsub_token: oidc::Expected,
     /// The queues that the file declares.
     pub queues: Vec<QueueConfig>,
     /// What is logged, and how.
@@ -114,6 +121,9 @@ impl Default for Settings {
             summaries: summarizer::Limits::default(),
             fetch: fetch::Limits::default(),
             jobs: jobs::Limits::default(),
+            pubsub: pubsub::Limits::default(),
+            pubsub_auth: PubsubAuth::Off,
+            pubsub_token: oidc::Expected::default(),
             queues: Vec::new(),
             log: Log { filter: "info".into(), format: LogFormat::Text },
         }
@@ -125,6 +135,15 @@ impl Default for Settings {
 pub enum Auth {
     /// Everyone who can reach the address.
     Off,
+}
+
+/// Who may push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PubsubAuth {
+    /// Everyone who can reach the address.
+    Off,
+    /// Who has a token of Google's.
+    Oidc,
 }
 
 /// What is logged, and how.
@@ -294,6 +313,11 @@ fn contradictions(settings: &Settings) -> Vec<Mistake> {
             idle.as_secs(),
             heartbeat.as_millis()
         )));
+    }
+    if settings.pubsub_auth == PubsubAuth::Oidc && settings.pubsub_token.audience.is_empty() {
+        let why = "pubsub_auth = oidc needs pubsub_audience, or a token that was made for calling somebody \
+                   else would do";
+        found.push(Mistake::Contradiction(why.into()));
     }
     found
 }

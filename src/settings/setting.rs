@@ -14,6 +14,7 @@ use log::LevelFilter;
 
 use super::Settings;
 use super::typed::Raw;
+use crate::access::keys::KeySource;
 use crate::event::EventName;
 use crate::publish::TOPIC_KINDS;
 use crate::publish::fetch::is_host_pattern;
@@ -76,6 +77,9 @@ pub(super) enum Place<S: 'static> {
     LogFilter(fn(&mut S) -> &mut String),
     Folder(fn(&mut S) -> &mut PathBuf),
     CommandLine(fn(&mut S) -> &mut Vec<String>),
+    Text(fn(&mut S) -> &mut String),
+    Texts(fn(&mut S) -> &mut Vec<String>),
+    Keys(fn(&mut S) -> &mut KeySource),
     Word(&'static [&'static str], fn(&mut S) -> &mut String),
     Choice(&'static [Choice<S>]),
 }
@@ -132,6 +136,12 @@ impl<S: Clone> Place<S> {
             Self::CommandLine(at) => {
                 *at(settings) = raw.list().filter(|words| is_command(words))?;
             }
+            Self::Text(at) => raw.text().filter(|text| is_line(text))?.clone_into(at(settings)),
+            Self::Texts(at) => {
+                let is_word = |text: &String| !text.is_empty() && is_line(text);
+                *at(settings) = raw.list().filter(|texts| texts.iter().all(is_word))?;
+            }
+            Self::Keys(at) => *at(settings) = raw.text()?.parse().ok()?,
             Self::Word(words, at) => {
                 raw.text().filter(|word| words.contains(word))?.clone_into(at(settings));
             }
@@ -182,6 +192,9 @@ impl<S: Clone> Place<S> {
             Self::CommandLine(_) => "a list of a program and its arguments, such as \
                                      [\"python3\", \"thumbnails.py\"]"
                 .into(),
+            Self::Text(_) => "a line of text, or empty".into(),
+            Self::Texts(_) => "a list of texts".into(),
+            Self::Keys(_) => "an http:// or https:// address, or the path of a file".into(),
             Self::Word(words, _) => words.join(" or "),
             Self::Choice(choices) => words(choices).join(" or "),
         }
@@ -203,8 +216,11 @@ impl<S: Clone> Place<S> {
             | Self::EventNames(at)
             | Self::TopicKinds(at)
             | Self::Hosts(at)
+            | Self::Texts(at)
             | Self::CommandLine(at) => show_list(at(settings).iter().cloned()),
             Self::LogFilter(at) | Self::Word(_, at) => format!("\"{}\"", at(settings)),
+            Self::Text(at) => show_text(at(settings)),
+            Self::Keys(at) => show_text(&at(settings).to_string()),
             Self::Folder(at) => show_text(&at(settings).display().to_string()),
             Self::Choice(choices) => {
                 let chosen = choices.iter().find(|choice| (choice.is_chosen)(settings));
@@ -223,6 +239,8 @@ impl<S: Clone> Place<S> {
             Self::Address(_) => "ADDRESS:PORT".into(),
             Self::LogFilter(_) => "FILTER".into(),
             Self::Folder(_) => "DIR".into(),
+            Self::Text(_) => "TEXT".into(),
+            Self::Keys(_) => "URL|FILE".into(),
             Self::Choice(choices) => words(choices).join("|"),
             Self::Word(words, _) => words.join("|"),
             Self::Networks(_)
@@ -230,13 +248,17 @@ impl<S: Clone> Place<S> {
             | Self::EventNames(_)
             | Self::TopicKinds(_)
             | Self::Hosts(_)
+            | Self::Texts(_)
             | Self::CommandLine(_) => "LIST".into(),
         }
     }
 
     pub(super) fn is_list(&self) -> bool {
-        use Place::{EventNames, EventTypes, Hosts, Networks, TopicKinds};
-        matches!(self, Networks(_) | EventTypes(_) | EventNames(_) | TopicKinds(_) | Hosts(_))
+        use Place::{EventNames, EventTypes, Hosts, Networks, Texts, TopicKinds};
+        matches!(
+            self,
+            Networks(_) | EventTypes(_) | EventNames(_) | TopicKinds(_) | Hosts(_) | Texts(_)
+        )
     }
 }
 
@@ -264,6 +286,10 @@ fn is_log_filter(text: &str) -> bool {
         let level = directive.split_once('=').map_or(directive, |(_module, level)| level);
         level.trim().parse::<LevelFilter>().is_ok()
     })
+}
+
+fn is_line(text: &str) -> bool {
+    !text.contains(char::is_control)
 }
 
 /// A program, which must have a name, and what it is given; no system passes a NUL on.

@@ -6,11 +6,11 @@
 use std::ops::RangeInclusive;
 
 use super::setting::Place::{
-    Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, Folder, Hosts,
-    LogFilter, Milliseconds, Networks, Seconds, TopicKinds,
+    Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, Folder, Hosts, Keys,
+    LogFilter, Milliseconds, Networks, Seconds, Text, Texts, TopicKinds,
 };
 use super::setting::{Choice, Setting};
-use super::{Auth, LogFormat};
+use super::{Auth, LogFormat, PubsubAuth};
 use crate::hub;
 use crate::serve::RefuseStreams;
 use crate::store::Sync;
@@ -32,6 +32,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Jobs", JOBS),
     ("Summaries", SUMMARIES),
     ("Fetching", FETCHING),
+    ("Pub/Sub", PUBSUB),
     ("Logs", LOGS),
     ("Development", DEVELOPMENT),
 ];
@@ -523,6 +524,68 @@ static FETCHING: &[Setting] = &[
         "fetch_timeout_seconds",
         Seconds(A_DAY, |s| &mut s.fetch.timeout),
         "How long one document may take, redirects included; 0 is no limit",
+    ),
+];
+
+static PUBSUB: &[Setting] = &[
+    Setting::new(
+        "pubsub_auth",
+        OneOf(&[
+            Choice {
+                word: "off",
+                choose: |s| s.pubsub_auth = PubsubAuth::Off,
+                is_chosen: |s| s.pubsub_auth == PubsubAuth::Off,
+            },
+            Choice {
+                word: "oidc",
+                choose: |s| s.pubsub_auth = PubsubAuth::Oidc,
+                is_chosen: |s| s.pubsub_auth == PubsubAuth::Oidc,
+            },
+        ]),
+        "Who may push to /pubsub/push: everyone, or who has a token for pubsub_audience",
+    ),
+    Setting::new(
+        "pubsub_audience",
+        Text(|s| &mut s.pubsub_token.audience),
+        "The audience of these tokens: what the push subscription was given, or else the URL it pushes to",
+    ),
+    Setting::new(
+        "pubsub_service_account",
+        Text(|s| &mut s.pubsub_token.email),
+        "The address of the one service account that may push; empty lets in every token for the audience, \
+         and anyone at Google can make one",
+    ),
+    Setting::new(
+        "pubsub_issuers",
+        Texts(|s| &mut s.pubsub_token.issuers),
+        "Who may have issued these tokens",
+    ),
+    Setting::new(
+        "pubsub_jwks",
+        Keys(|s| &mut s.pubsub_token.keys),
+        "Where the issuer publishes its keys: an address, or a file with such a set of keys",
+    ),
+    Setting::new(
+        "pubsub_subscription",
+        Text(|s| &mut s.pubsub.subscription),
+        "The subscription whose messages are taken, in full or its last part; empty takes any",
+    )
+    .also("PUBSUB_STATUS_UPDATES_SUBSCRIPTION"),
+    Setting::new(
+        "pubsub_project",
+        Text(|s| &mut s.pubsub.project),
+        "The project whose subscriptions are taken; empty takes any",
+    )
+    .also("GOOGLE_CLOUD_PROJECT_ID"),
+    Setting::new(
+        "pubsub_window_seconds",
+        Seconds(A_DAY, |s| &mut s.pubsub.window_age),
+        "How long a message is known as one that was taken; 0 is not at all",
+    ),
+    Setting::new(
+        "pubsub_window_messages",
+        Count(0..=BILLION, |s| &mut s.pubsub.window_messages),
+        "How many messages are, beyond which the oldest are forgotten early; 0 is no limit",
     ),
 ];
 

@@ -1,5 +1,6 @@
 //! Settings: what was typed, as data, and what it means.
 
+mod pubsub;
 mod queues;
 
 use std::ffi::OsString;

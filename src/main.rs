@@ -10,15 +10,17 @@ use std::thread;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use tidings::access::oidc::Oidc;
 use tidings::client;
 use tidings::clock::{Clock, SystemClock};
 use tidings::hub::{Hub, Journal, Past};
 use tidings::publish::Publisher;
 use tidings::publish::jobs::Jobs;
+use tidings::publish::pubsub::Pubsub;
 use tidings::publish::summarizer::Summarizer;
 use tidings::serve::{self, App, listener};
 use tidings::settings::machine::{self, Machine};
-use tidings::settings::{self, Command, Inherited, Reading, Settings};
+use tidings::settings::{self, Command, Inherited, PubsubAuth, Reading, Settings};
 use tidings::shutdown::Shutdown;
 use tidings::store::records::{Record, Records};
 use tidings::store::{Recent, Store};
@@ -178,7 +180,11 @@ fn start(
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));
+    let pubsub = Pubsub::new(settings.pubsub, clock.clone());
+    let pushers = (settings.pubsub_auth == PubsubAuth::Oidc)
+        .then(|| Oidc::new(settings.pubsub_token, clock.clone()));
     let mut app = App::new(hub, publisher, jobs, settings.serve, settings.publish, clock)?;
+    (app.pubsub, app.pushers) = (pubsub, pushers);
     app.summarizer = summarizer.transpose()?;
     Ok(app)
 }

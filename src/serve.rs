@@ -78,10 +78,12 @@ use self::pace::Pace;
 use self::reception::Reception;
 use self::traffic::Traffic;
 use self::workers::{StreamThreads, Workers};
+use crate::access::oidc::Oidc;
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::publish::Publisher;
 use crate::publish::jobs::Jobs;
+use crate::publish::pubsub::{self, Pubsub};
 use crate::publish::summarizer::Summarizer;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -99,6 +101,10 @@ pub struct App {
     pub store: Option<Store>,
     /// Who makes summaries; none if they are off.
     pub summarizer: Option<Summarizer>,
+    /// What Pub/Sub pushes.
+    pub pubsub: Pubsub,
+    /// Who may push it; none if everyone may.
+    pub pushers: Option<Oidc>,
     /// The limits in force.
     pub limits: Limits,
     /// What may be published.
@@ -132,7 +138,8 @@ pub struct App {
 }
 
 impl App {
-    /// What a server with these parts shares; it makes no summaries until `summarizer` is set.
+    /// What a server with these parts shares; it makes no summaries until `summarizer` is set, and takes
+    /// every push until `pubsub` and `pushers` are.
     pub fn new(
         hub: Hub,
         publisher: Publisher,
@@ -147,6 +154,8 @@ impl App {
             jobs,
             store: None,
             summarizer: None,
+            pubsub: Pubsub::new(pubsub::Limits::default(), clock.clone()),
+            pushers: None,
             event_types: EventTypes::new(&publish_limits.event_types),
             pages: Pages::load(limits.faults),
             faults: limits.faults.then(|| Faults::new(clock.clone())),

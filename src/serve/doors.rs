@@ -15,6 +15,9 @@ pub mod metrics;
 // What people look at.
 pub mod pages;
 
+// What Google Cloud Pub/Sub pushes.
+pub mod pubsub;
+
 // Whether the server can take work.
 pub mod ready;
 

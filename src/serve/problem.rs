@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::http::request::JSON;
 use super::http::{Body, Request, Response};
 
 /// Why a request was not done.
@@ -171,14 +172,11 @@ fn names(methods: &[Method]) -> String {
 /// Reads a request's body as JSON: 415 if it does not say that it is JSON, 400 if it is not, 422
 /// with the field if it is not what it should be.
 pub fn json_body<T: DeserializeOwned>(request: &Request, body: &[u8]) -> Result<T, Problem> {
-    match request.content_type() {
-        Some((kind, None)) if kind == "application/json" => {}
-        Some((kind, Some(set))) if kind == "application/json" && set == "utf-8" => {}
-        _ => return Err(Problem::unsupported_media_type("application/json in UTF-8")),
+    if !request.has_json() {
+        return Err(Problem::unsupported_media_type(JSON));
     }
-    if is_nested_deeper(body, MAX_DEPTH) {
-        let detail = format!("The JSON is nested more than {MAX_DEPTH} levels deep.");
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid").detail(detail));
+    if is_too_deep(body) {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid").detail(TOO_DEEP));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -187,6 +185,14 @@ pub fn json_body<T: DeserializeOwned>(request: &Request, body: &[u8]) -> Result<
     })?;
     json.end().map_err(|error| json_problem(&error, ""))?;
     Ok(value)
+}
+
+/// What is said of JSON that [`is_too_deep`].
+pub const TOO_DEEP: &str = "The JSON is nested more than 64 levels deep.";
+
+/// Whether this is no JSON to read where little stack is left.
+pub fn is_too_deep(json: &[u8]) -> bool {
+    is_nested_deeper(json, MAX_DEPTH)
 }
 
 /// How deep a request's JSON may be nested. Each level takes more than a kilobyte of the thread's

@@ -6,7 +6,7 @@ use http::Method;
 use http::header::ALLOW;
 
 use super::conversation::{Answer, Client};
-use super::doors::{events, health, metrics, pages, ready, summaries};
+use super::doors::{events, health, metrics, pages, pubsub, ready, summaries};
 use super::http::{Request, Response};
 use super::problem::Problem;
 use super::socket::Socket;
@@ -58,6 +58,7 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/api/v1/summaries/{}", Body::Unread, summaries::summary),
     (Method::GET, "/api/v1/summaries/batches/{}", Body::Unread, summaries::batch),
     (Method::DELETE, "/api/v1/summaries/batches/{}", Body::Unread, summaries::cancel),
+    (Method::POST, "/pubsub/push", Body::Usual, pubsub::push),
     (Method::GET, "/health", Body::Unread, health::health),
     (Method::GET, "/ready", Body::Unread, ready::ready),
     (Method::GET, "/metrics", Body::Unread, metrics::metrics),

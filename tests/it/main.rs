@@ -18,9 +18,12 @@ mod hostile;
 mod limits;
 mod metrics;
 mod nginx;
+mod pubsub;
 mod record;
 mod rolling;
 mod settings;
+#[path = "../access/signer.rs"]
+mod signer;
 mod slow;
 mod stop;
 mod summaries;

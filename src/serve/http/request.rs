@@ -13,6 +13,9 @@ use super::target::Target;
 /// The media type of an event stream.
 pub const EVENT_STREAM: &str = "text/event-stream";
 
+/// What a body must be that is read as JSON.
+pub const JSON: &str = "application/json in UTF-8";
+
 /// A request without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -107,5 +110,12 @@ impl Request {
             is_charset.then(|| value.trim().trim_matches('"').to_ascii_lowercase())
         });
         Some((media_type, charset))
+    }
+
+    /// Whether the body says that it is [`JSON`].
+    pub fn has_json(&self) -> bool {
+        self.content_type().is_some_and(|(media_type, charset)| {
+            media_type == "application/json" && charset.is_none_or(|charset| charset == "utf-8")
+        })
     }
 }

@@ -9,6 +9,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::sheet::Sheet;
 use crate::hub::{Census, GapReason, Served, Snapshot, State};
 use crate::publish::jobs;
+use crate::publish::pubsub;
 use crate::publish::summarizer::Summarizer;
 use crate::serve::App;
 use crate::serve::doors::DOORS;
@@ -23,11 +24,13 @@ pub(super) struct Figures {
     http_connections: usize,
     jobs: jobs::Figures,
     records: records::Figures,
+    pubsub: pubsub::Figures,
     /// Transcripts that wait for the summarizer, if there is one.
     waiting_transcripts: Option<usize>,
 }
 
 const MICROSECONDS: f64 = 1e6;
+const MILLISECONDS: f64 = 1e3;
 
 impl Figures {
     pub fn of(app: &App) -> Self {
@@ -38,6 +41,7 @@ impl Figures {
             http_connections: app.admission.total(),
             jobs: app.jobs.figures(),
             records: app.jobs.records().figures(),
+            pubsub: app.pubsub.figures(),
             waiting_transcripts: app.summarizer.as_ref().map(Summarizer::waiting_items),
         }
     }
@@ -57,6 +61,7 @@ impl Collector for Figures {
         recorded(&self.records, &mut sheet)?;
         let help = "Open connections, streams included";
         sheet.gauge("http_connections", help, self.http_connections as u64)?;
+        pushed(&self.pubsub, &mut sheet)?;
         if let Some(waiting) = self.waiting_transcripts {
             let help = "Transcripts that wait to be summarized";
             sheet.gauge("summarizer_waiting_transcripts", help, waiting as u64)?;
@@ -158,6 +163,23 @@ fn recorded(records: &records::Figures, sheet: &mut Sheet<'_>) -> fmt::Result {
     sheet.histogram("records_commit_duration_seconds", help, &records.commits, MICROSECONDS)?;
     let help = "Batches of states that the disk did not take; they are tried again";
     sheet.counter("records_failures", help, records.failures)
+}
+
+fn pushed(pubsub: &pubsub::Figures, sheet: &mut Sheet<'_>) -> fmt::Result {
+    let outcomes =
+        pubsub.outcomes.iter().map(|(outcome, count)| ([("outcome", outcome.as_str())], *count));
+    sheet.counters(
+        "pubsub_messages",
+        "Messages that Pub/Sub pushed, by what became of them",
+        outcomes,
+    )?;
+    let mistakes =
+        pubsub.mistakes.iter().map(|(mistake, count)| (reasoned(mistake.as_str()), *count));
+    let help = "Messages that Pub/Sub pushed and that are malformed, by what is wrong with them";
+    sheet.counters("pubsub_malformed_messages", help, mistakes)?;
+    let help =
+        "From a message's publication to taking it, by the clocks of Pub/Sub and of this machine";
+    sheet.histogram("pubsub_message_latency_seconds", help, &pubsub.latency, MILLISECONDS)
 }
 
 fn door_and_state(door: &str, state: State) -> [(&'static str, &str); 2] {

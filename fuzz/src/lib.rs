@@ -3,7 +3,9 @@
 
 pub mod chunked;
 pub mod event_stream;
+pub mod pubsub;
 pub mod request;
+pub mod token;
 pub mod transcript;
 mod wire;
 
@@ -17,6 +19,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("event_stream", event_stream::check),
     ("webvtt", transcript::check_webvtt),
     ("subrip", transcript::check_subrip),
+    ("pubsub", pubsub::check),
+    ("token", token::check),
 ];
 
 /// Makes a program of a target: for the fuzzer, or else one that runs the files it is given.

@@ -155,11 +155,9 @@ impl Jobs {
     /// Makes jobs, all or none, and waits until they are on disk.
     pub fn create_all(&self, new: Vec<NewJob>) -> Result<Vec<Created>, CreateError> {
         let (mut created, ticket) = self.0.create_all(new)?;
-        if let Some(ticket) = ticket {
-            let stored = self.0.records.await_written(ticket, self.0.limits.store_wait);
-            for job in &mut created {
-                job.stored.clone_from(&stored);
-            }
+        let stored = self.0.records.await_written(ticket, self.0.limits.store_wait);
+        for job in &mut created {
+            job.stored.clone_from(&stored);
         }
         Ok(created)
     }
@@ -167,9 +165,7 @@ impl Jobs {
     /// Takes a report and waits until it is on disk.
     pub fn update(&self, id: &Identifier, report: &Report) -> Result<Updated, UpdateError> {
         let (mut updated, ticket) = self.0.update(id, report)?;
-        if let Some(ticket) = ticket {
-            updated.stored = self.0.records.await_written(ticket, self.0.limits.store_wait);
-        }
+        updated.stored = self.0.records.await_written(ticket, self.0.limits.store_wait);
         Ok(updated)
     }
 

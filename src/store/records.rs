@@ -153,6 +153,11 @@ impl Records {
         self.0.tray.put((kind, id.clone()), None, Certainty::Process, None)
     }
 
+    /// The place of what was put last, by whomever.
+    pub fn latest(&self) -> Ticket {
+        self.0.tray.latest()
+    }
+
     /// Waits until everything up to there is on disk; zero: as long as it takes. Fails, with a sentence for
     /// whoever asked, when the disk does not take it.
     pub fn await_written(&self, ticket: Ticket, at_most: Duration) -> Result<(), String> {

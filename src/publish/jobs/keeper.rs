@@ -84,7 +84,7 @@ impl Shared {
     pub fn create_all(
         self: &Arc<Self>,
         new: Vec<NewJob>,
-    ) -> Result<(Vec<Created>, Option<Ticket>), CreateError> {
+    ) -> Result<(Vec<Created>, Ticket), CreateError> {
         if !self.records.has_room() {
             return Err(CreateError::Busy);
         }
@@ -106,7 +106,8 @@ impl Shared {
             };
             places.push((id, job, there));
         }
-        let mut ticket = None;
+        // Those that were there may still be on their way to the disk.
+        let mut ticket = self.records.latest();
         let created = places.into_iter().map(|(id, job, there)| {
             let is_repeat = there.is_some();
             let present = there.unwrap_or_else(|| {
@@ -116,7 +117,7 @@ impl Shared {
                     self.alarms.set(now + Duration::from_millis(lease_ms), slot.number);
                 }
                 let kept = slot.kept.lock();
-                ticket = Some(self.save(&slot, &kept));
+                ticket = self.save(&slot, &kept);
                 kept.job.present.clone()
             });
             Created { present, is_repeat, stored: Ok(()) }
@@ -130,7 +131,7 @@ impl Shared {
         self: &Arc<Self>,
         id: &Identifier,
         report: &Report,
-    ) -> Result<(Updated, Option<Ticket>), UpdateError> {
+    ) -> Result<(Updated, Ticket), UpdateError> {
         let outcome = self.try_update(id, report);
         self.counters.note_report(&outcome);
         outcome
@@ -140,7 +141,7 @@ impl Shared {
         self: &Arc<Self>,
         id: &Identifier,
         report: &Report,
-    ) -> Result<(Updated, Option<Ticket>), UpdateError> {
+    ) -> Result<(Updated, Ticket), UpdateError> {
         let slot = self.find(id).ok_or(UpdateError::Unknown)?;
         let mut kept = slot.kept.lock();
         let present = &kept.job.present;
@@ -148,7 +149,8 @@ impl Shared {
             && kept.job.update_ids.contains(name)
         {
             let updated = Updated { present: present.clone(), is_repeat: true, stored: Ok(()) };
-            return Ok((updated, None));
+            // What it came to the first time may still be on its way to the disk.
+            return Ok((updated, self.records.latest()));
         }
         let next = self.next(present, report)?;
         if !self.records.has_room() {
@@ -157,7 +159,7 @@ impl Shared {
         kept.job.note_update_id(report.update_id.as_deref(), self.limits.update_ids);
         let ticket = self.put(&slot, &mut kept, next);
         let present = kept.job.present.clone();
-        Ok((Updated { present, is_repeat: false, stored: Ok(()) }, Some(ticket)))
+        Ok((Updated { present, is_repeat: false, stored: Ok(()) }, ticket))
     }
 
     /// Gives a job its next state.

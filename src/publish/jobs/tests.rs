@@ -211,6 +211,33 @@ fn a_report_that_comes_again_is_taken_once() {
 }
 
 #[test]
+fn what_comes_again_is_not_called_stored_before_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let house =
+        House::new(Some(folder.path()), Limits::default(), Arc::new(ManualClock::at(1_000)));
+    let id = house.create("a");
+    let other = rusqlite::Connection::open(folder.path().join("records.db")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let report = Report { update_id: Some("x".into()), ..Report::of(JobStatus::Processing) };
+    let new = || NewJob {
+        request: Some(crate::event::RequestKey { key: "k".into(), digest: [1; 32] }),
+        ..NewJob::default()
+    };
+    for is_repeat in [false, true] {
+        let updated = house.jobs.update(&id, &report).unwrap();
+        assert_eq!((updated.is_repeat, updated.stored.is_ok()), (is_repeat, false));
+        let created = house.jobs.create(new()).unwrap();
+        assert_eq!((created.is_repeat, created.stored.is_ok()), (is_repeat, false));
+    }
+    drop(other);
+    while house.records.trouble().is_some() {
+        std::thread::yield_now();
+    }
+    assert_eq!(house.jobs.update(&id, &report).unwrap().stored, Ok(()));
+    assert_eq!(house.jobs.create(new()).unwrap().stored, Ok(()));
+}
+
+#[test]
 fn a_request_with_a_key_makes_one_job() {
     let house = House::in_memory();
     let new = |key: &str, digest: u8| NewJob {

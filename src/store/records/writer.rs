@@ -110,6 +110,10 @@ impl Tray {
         ticket
     }
 
+    pub fn latest(&self) -> Ticket {
+        Ticket(self.content.lock().given)
+    }
+
     pub fn has_room(&self) -> bool {
         let is_full =
             self.max_waiting != 0 && self.waiting.load(Ordering::Relaxed) >= self.max_waiting;

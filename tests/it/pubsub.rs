@@ -50,9 +50,17 @@ fn check(server: &Server, push: &str, status: u16) -> Response {
 
 /// How many pushes came to this outcome.
 fn count(server: &Server, outcome: &str) -> u64 {
-    let sample = format!("tidings_pubsub_messages_total{{outcome=\"{outcome}\"}} ");
+    figure(server, &format!("tidings_pubsub_messages_total{{outcome=\"{outcome}\"}} "))
+}
+
+/// How many jobs there are with this status.
+fn jobs(server: &Server, status: &str) -> u64 {
+    figure(server, &format!("tidings_jobs{{status=\"{status}\"}} "))
+}
+
+fn figure(server: &Server, sample: &str) -> u64 {
     let text = server.get("/metrics").body;
-    let line = text.lines().find_map(|line| line.strip_prefix(&sample));
+    let line = text.lines().find_map(|line| line.strip_prefix(sample));
     line.unwrap_or_else(|| panic!("{sample} is not in {text}")).parse().unwrap()
 }
 
@@ -66,6 +74,7 @@ fn what_pubsub_sends_is_taken() {
     let answer = server.send(&request("unwrapped.http"));
     assert_eq!(answer.head.status, 204, "{}", answer.body);
     assert_eq!(count(&server, "taken"), 4);
+    assert_eq!((jobs(&server, "completed"), jobs(&server, "processing")), (1, 1));
     let metrics = server.get("/metrics").body;
     assert!(metrics.contains("tidings_pubsub_message_latency_seconds_count 4\n"));
     let ended = push("1", &update("podcast-1", 100));
@@ -81,6 +90,7 @@ fn what_says_nothing_of_a_job_is_malformed() {
     assert!(answer["detail"].as_str().unwrap().contains("no status update"), "{answer}");
     let answer = server.send(&request("documented_unwrapped.http"));
     assert_eq!((answer.head.status, count(&server, "malformed")), (400, 2));
+    assert_eq!((jobs(&server, "pending"), jobs(&server, "processing")), (0, 0), "none was made");
 }
 
 #[test]

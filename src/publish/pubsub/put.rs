@@ -53,14 +53,18 @@ mod tests {
     use crate::hub::{self, Hub};
     use crate::publish::jobs::{self, Report};
     use crate::publish::{self, Publisher};
-    use crate::store::records::Records;
+    use crate::store::{self, records::Records};
 
     fn jobs(limits: jobs::Limits) -> Jobs {
+        jobs_on(Records::in_memory().unwrap(), limits)
+    }
+
+    fn jobs_on(records: Records, limits: jobs::Limits) -> Jobs {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(0));
         let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
         let limits_of_events = publish::Limits::default();
         let publisher = Publisher::new(hub, None, &limits_of_events, clock.clone());
-        Jobs::start(publisher, Records::in_memory().unwrap(), &[], limits, 1_000, clock).unwrap()
+        Jobs::start(publisher, records, &[], limits, 1_000, clock).unwrap()
     }
 
     fn update(job: &str, status: JobStatus, progress: f64, update_id: &str) -> StatusUpdate {
@@ -107,6 +111,28 @@ mod tests {
         assert!(matches!(refused, Err(NotTaken::ForNow(..))), "{refused:?}");
         put(&jobs, &update("a", Completed, 100.0, "2")).unwrap();
         assert_eq!(put(&jobs, &update("b", Processing, 1.0, "1")), Ok(Done::Taken));
+        jobs.stop();
+    }
+
+    #[test]
+    fn what_is_not_on_disk_is_not_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = store::Limits::default();
+        let (records, _) = Records::open(folder.path(), &limits, &ManualClock::at(0)).unwrap();
+        let jobs = jobs_on(records.clone(), jobs::Limits::default());
+        put(&jobs, &update("a", Processing, 1.0, "1")).unwrap();
+        // Another process that holds the database, until it lets go.
+        let other = rusqlite::Connection::open(folder.path().join("records.db")).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        for _ in 0..2 {
+            let refused = put(&jobs, &update("a", Processing, 2.0, "2"));
+            assert!(matches!(refused, Err(NotTaken::ForNow(..))), "{refused:?}");
+        }
+        drop(other);
+        while records.trouble().is_some() {
+            std::thread::yield_now();
+        }
+        assert_eq!(put(&jobs, &update("a", Processing, 2.0, "2")), Ok(Done::Repeated));
         jobs.stop();
     }
 

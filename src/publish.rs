@@ -70,7 +70,7 @@ impl Default for Limits {
         Self {
             max_event_bytes: 256 << 10,
             event_types: Vec::new(),
-            kept_topics: list(&TOPIC_KINDS),
+            kept_topics: list(&durability::KEPT_BY_DEFAULT),
             passing_types: list(&["ping", "heartbeat"]),
             keep_updates: false,
             awaited_types: list(&["notification"]),

@@ -39,6 +39,8 @@ pub enum Audience {
     Worker(Identifier),
     /// Those who listen to a channel.
     Channel(Identifier),
+    /// One stream alone: what it is told of itself, such as that it has subscribed to something.
+    Connection(Identifier),
 }
 
 impl Topic {
@@ -56,6 +58,11 @@ impl Topic {
     pub fn session(id: Identifier) -> Self {
         Self { project: Identifier::default_project(), audience: Audience::Session(id) }
     }
+
+    /// One stream, in the default project.
+    pub fn connection(id: uuid::Uuid) -> Self {
+        Self { project: Identifier::default_project(), audience: Audience::Connection(id.into()) }
+    }
 }
 
 impl fmt::Display for Topic {
@@ -70,6 +77,7 @@ impl fmt::Display for Topic {
             Audience::Queue(id) => write!(f, "queue:{id}"),
             Audience::Worker(id) => write!(f, "worker:{id}"),
             Audience::Channel(id) => write!(f, "channel:{id}"),
+            Audience::Connection(id) => write!(f, "connection:{id}"),
         }
     }
 }
@@ -92,6 +100,7 @@ impl FromStr for Topic {
             "queue" => Audience::Queue(id()?),
             "worker" => Audience::Worker(id()?),
             "channel" => Audience::Channel(id()?),
+            "connection" => Audience::Connection(id()?),
             _ => return Err(invalid()),
         };
         Ok(Self { project: project.parse()?, audience })
@@ -163,7 +172,7 @@ mod tests {
 
     #[test]
     fn topics_are_read_back_as_they_were_written() {
-        let kinds = ["session", "user", "job", "batch", "queue", "worker", "channel"];
+        let kinds = ["session", "user", "job", "batch", "queue", "worker", "channel", "connection"];
         let texts = kinds.map(|kind| format!("default/{kind}:a:b@c.d-1"));
         for text in texts.iter().map(String::as_str).chain(["p/events", "default/events"]) {
             assert_eq!(text.parse::<Topic>().unwrap().to_string(), text);

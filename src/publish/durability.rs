@@ -40,8 +40,13 @@ impl Policy {
 }
 
 /// The kinds of topics there are, by the names that the settings use.
-pub const TOPIC_KINDS: [&str; 8] =
-    ["events", "session", "user", "job", "batch", "queue", "worker", "channel"];
+pub const TOPIC_KINDS: [&str; 9] =
+    ["events", "session", "user", "job", "batch", "queue", "worker", "channel", "connection"];
+
+/// Those whose events survive a restart unless the settings say otherwise. Of jobs, batches, queues and
+/// workers their state does, and a client that comes back is told that; what one stream was told of
+/// itself means nothing to the next.
+pub(super) const KEPT_BY_DEFAULT: [&str; 4] = ["events", "session", "user", "channel"];
 
 fn kind(audience: &Audience) -> &'static str {
     match audience {
@@ -53,6 +58,7 @@ fn kind(audience: &Audience) -> &'static str {
         Audience::Queue(_) => "queue",
         Audience::Worker(_) => "worker",
         Audience::Channel(_) => "channel",
+        Audience::Connection(_) => "connection",
     }
 }
 
@@ -93,5 +99,21 @@ mod tests {
         check(&limits, "ping", None, false, Keeping::Kept);
         let sessions_only = Limits { kept_topics: vec!["session".into()], ..Limits::default() };
         check(&sessions_only, "system", None, true, Keeping::Passing);
+    }
+
+    #[test]
+    fn what_has_a_state_of_its_own_or_one_listener_is_not_kept() {
+        let policy = Policy::new(&Limits::default());
+        for (topic, expected) in [
+            ("default/user:1", Keeping::Kept),
+            ("default/channel:1", Keeping::Kept),
+            ("default/job:1", Keeping::Passing),
+            ("default/queue:1", Keeping::Passing),
+            ("default/connection:1", Keeping::Passing),
+        ] {
+            let data = EventData::encode(&1, 0).unwrap();
+            let event = NewEvent::new(topic.parse().unwrap(), "system".parse().unwrap(), data);
+            assert_eq!(policy.keeping(&event), expected, "{topic}");
+        }
     }
 }

@@ -331,7 +331,7 @@ static DURABILITY: &[Setting] = &[
         "kept_topics",
         TopicKinds(|s| &mut s.publish.kept_topics),
         "Kinds of topics whose events survive a restart: some of events, session, user, job, batch, \
-         queue, worker, channel; an empty list keeps only what is published as durable",
+         queue, worker, channel, connection; an empty list keeps only what is published as durable",
     ),
     Setting::new(
         "passing_types",

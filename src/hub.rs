@@ -202,7 +202,7 @@ impl Hub {
         outbox.trail = Trail::new(&hub.trace.recorder);
         let stream = Arc::new(Stream::new(hub.seat(), profile, outbox));
         // Known before it is watched: the kernel reports a hang-up only once.
-        hub.streams.lock().by_number.insert(stream.number, stream.clone());
+        hub.streams.lock().insert(&stream);
         let place = hub.admit(&stream).inspect_err(|_| hub.forget(&stream))?;
         let mut joined = Joined {
             writer: Writer::new(stream.clone(), hub),
@@ -224,7 +224,7 @@ impl Hub {
 
     /// An open stream by its public name.
     pub fn stream(&self, id: Uuid) -> Option<Arc<Stream>> {
-        self.0.streams.lock().by_number.values().find(|stream| stream.id == id).cloned()
+        self.0.streams.lock().named(id)
     }
 
     /// How many streams are open.

@@ -207,7 +207,7 @@ impl Shared {
     fn lives(&self, who: Who<'_>) -> impl Iterator<Item = Life> {
         let mut lives: Vec<Life> = match who {
             Who::Connection(id) => {
-                let open = self.open(|stream| stream.id == id);
+                let open = self.streams.lock().named(id).map(Life::Open);
                 // Looked up second: what leaves is here before it is gone there.
                 open.into_iter().chain(self.trace.ended(id).map(Life::Ended)).collect()
             }

@@ -23,6 +23,7 @@ mod limits;
 mod outbox;
 mod pace;
 mod reaper;
+mod receipt;
 mod registry;
 mod replay;
 mod sequencer;
@@ -53,6 +54,7 @@ pub use self::joined::Joined;
 pub use self::journal::{Asked, Gone, Journal, Past, Remains};
 pub use self::limits::{Limits, MAX_SHARDS};
 pub use self::outbox::Sink;
+pub use self::receipt::{Receipt, Refused};
 pub use self::replay::{Page, Replay};
 pub use self::snapshot::{Census, Counts, HistorySnapshot, Rates, Served, Snapshot};
 pub use self::stream::{EndReason, Profile, Resume, State, Stream};
@@ -70,39 +72,9 @@ use self::stream::Seat;
 use self::trace::Trace;
 use self::trail::Trail;
 use crate::clock::Clock;
+use crate::event::NewEvent;
 use crate::event::topic::Topic;
-use crate::event::{Event, EventId, NewEvent};
 use crate::readiness::Readiness;
-
-/// What a publisher is told.
-#[derive(Debug, Clone)]
-pub struct Receipt {
-    /// The event, with its place in the order.
-    pub event: Arc<Event>,
-    /// How many open streams it is for.
-    pub matched: usize,
-}
-
-impl Receipt {
-    /// The event's place in the order.
-    pub fn id(&self) -> EventId {
-        self.event.id
-    }
-}
-
-/// Why an event or a stream was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// The dispatchers are behind; the same event is welcome a moment later.
-    #[error("the server is behind with delivering; try again in a moment")]
-    Busy,
-    /// The hub is stopping.
-    #[error("the server is stopping")]
-    Stopping,
-    /// The kernel watches no more descriptors for us.
-    #[error("the server is out of resources; try again in a moment")]
-    Exhausted,
-}
 
 /// Holds the streams and delivers events to them. Cheap to clone; stops when told to, or when the
 /// last clone is dropped.

@@ -20,7 +20,7 @@ use crate::clock::{ManualClock, SystemClock};
 use crate::event::dialect::{Dialect, Envelope};
 use crate::event::subscription::{NameFilter, Subscription};
 use crate::event::topic::Topic;
-use crate::event::{EventData, EventName, Keeping};
+use crate::event::{Event, EventData, EventId, EventName, Keeping};
 
 const HEARTBEAT: &[u8] = b"event: ping\ndata: keep-alive\n\n";
 

@@ -29,6 +29,7 @@ mod replay;
 mod sequencer;
 mod shard;
 mod snapshot;
+mod standing;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -54,7 +55,7 @@ pub use self::joined::Joined;
 pub use self::journal::{Asked, Gone, Journal, Past, Remains};
 pub use self::limits::{Limits, MAX_SHARDS};
 pub use self::outbox::Sink;
-pub use self::receipt::{Receipt, Refused};
+pub use self::receipt::{NotChanged, Receipt, Refused, Resubscribed};
 pub use self::replay::{Page, Replay};
 pub use self::snapshot::{Census, Counts, HistorySnapshot, Rates, Served, Snapshot};
 pub use self::stream::{EndReason, Profile, Resume, State, Stream};
@@ -73,6 +74,7 @@ use self::trace::Trace;
 use self::trail::Trail;
 use crate::clock::Clock;
 use crate::event::NewEvent;
+use crate::event::subscription::Change;
 use crate::event::topic::Topic;
 use crate::readiness::Readiness;
 
@@ -168,11 +170,22 @@ impl Hub {
     /// Takes a stream whose bytes go to `sink`. Its client gets [`Joined::replay`], then what
     /// [`Joined::writer`] brings.
     pub fn join(&self, profile: Profile, sink: Arc<dyn Sink>) -> Result<Joined, Refused> {
+        self.join_as(Uuid::new_v4(), profile, sink)
+    }
+
+    /// Takes a stream whose public name is there before it, so that it can subscribe to what is said to
+    /// it alone. Nobody has had that name.
+    pub fn join_as(
+        &self,
+        id: Uuid,
+        profile: Profile,
+        sink: Arc<dyn Sink>,
+    ) -> Result<Joined, Refused> {
         let hub = &self.0;
         let bound = Bound { events: hub.limits.outbox_events, bytes: hub.limits.outbox_bytes };
         let mut outbox = Outbox::new(sink, bound);
         outbox.trail = Trail::new(&hub.trace.recorder);
-        let stream = Arc::new(Stream::new(hub.seat(), profile, outbox));
+        let stream = Arc::new(Stream::new(hub.seat(id), profile, outbox));
         // Known before it is watched: the kernel reports a hang-up only once.
         hub.streams.lock().insert(&stream);
         let place = hub.admit(&stream).inspect_err(|_| hub.forget(&stream))?;
@@ -185,6 +198,24 @@ impl Hub {
         joined.replay.prepare(&hub.sequencer, &stream.profile.subscription);
         hub.note_joined(&stream, &joined.replay);
         Ok(joined)
+    }
+
+    /// Has an open stream join some topics and leave others, in one step. What was published before that
+    /// comes by what it wanted then, what is published afterwards by what it wants now.
+    ///
+    /// A replay that is under way goes on by the subscription that the stream joined with: it is about
+    /// what was before. Nothing from before comes for the topics that are added.
+    pub fn resubscribe(
+        &self,
+        stream: &Arc<Stream>,
+        change: &Change,
+        max_topics: usize,
+    ) -> Result<Resubscribed, NotChanged> {
+        if stream.end_reason().is_some() {
+            return Err(NotChanged::Gone);
+        }
+        let max_turns = self.0.limits.trace_notes;
+        self.0.sequencer.change(stream, change, max_topics, max_turns)
     }
 
     /// The open streams, in the order of joining, after the one with this number.
@@ -264,10 +295,11 @@ impl Hub {
 }
 
 impl Shared {
-    fn seat(&self) -> Seat {
+    fn seat(&self, id: Uuid) -> Seat {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let lifetime = self.limits.lifetime;
         Seat {
+            id,
             number,
             shard: self.streams.lock().choose_shard(self.limits.lone_shard_streams),
             now: self.clock.now(),

@@ -34,9 +34,50 @@ impl Subscription {
         &self.names
     }
 
+    /// Whether it is for this audience.
+    pub fn has(&self, topic: &Topic) -> bool {
+        self.topics.binary_search(topic).is_ok()
+    }
+
+    /// What becomes of it by a change, and what of the change makes a difference: who is in an audience
+    /// already does not join it, and who is not does not leave it.
+    pub fn changed(&self, change: &Change) -> (Self, Change) {
+        let mut topics: BTreeSet<Topic> = self.topics.iter().cloned().collect();
+        let is_to_stay = |topic: &Topic| change.add.contains(topic);
+        let mut difference = Change::default();
+        for topic in change.remove.iter().filter(|topic| !is_to_stay(topic)) {
+            if topics.remove(topic) {
+                difference.remove.insert(topic.clone());
+            }
+        }
+        for topic in &change.add {
+            if topics.insert(topic.clone()) {
+                difference.add.insert(topic.clone());
+            }
+        }
+        (Self { topics: topics.into_iter().collect(), names: self.names.clone() }, difference)
+    }
+
     /// Whether an event belongs on the stream.
     pub fn matches(&self, event: &NewEvent) -> bool {
-        self.topics.binary_search(&event.target).is_ok() && self.names.allows(event.matched_name())
+        self.has(&event.target) && self.names.allows(event.matched_name())
+    }
+}
+
+/// Audiences that a stream joins and leaves, in one step. One that it both joins and leaves it joins. The
+/// event types it wants stay the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Those that it joins.
+    pub add: BTreeSet<Topic>,
+    /// Those that it leaves.
+    pub remove: BTreeSet<Topic>,
+}
+
+impl Change {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
     }
 }
 
@@ -98,6 +139,27 @@ mod tests {
     fn an_event_can_be_matched_as_another_type() {
         check(&event(Topic::events(), "test", Some("system")), true);
         check(&event(Topic::events(), "system", Some("test")), false);
+    }
+
+    fn check_changed(before: &str, change: &str, after: &str, difference: &str) {
+        let topics = |ids: &str| ids.split_whitespace().map(session).collect::<BTreeSet<_>>();
+        let change_of = |text: &str| {
+            let (add, remove) = text.split_once('-').unwrap();
+            Change { add: topics(add), remove: topics(remove) }
+        };
+        let subscription = Subscription::new(topics(before), NameFilter::All);
+        let (now, made) = subscription.changed(&change_of(change));
+        assert_eq!(now, Subscription::new(topics(after), NameFilter::All), "{before}, {change}");
+        assert_eq!(made, change_of(difference), "{before}, {change}");
+    }
+
+    #[test]
+    fn a_change_adds_and_removes_what_makes_a_difference() {
+        check_changed("a b", "c - a", "b c", "c - a");
+        check_changed("a b", "a - c", "a b", "-");
+        check_changed("a", "- a", "", "- a");
+        check_changed("", "b a -", "a b", "a b -");
+        check_changed("a", "a b - a b", "a b", "b -");
     }
 
     #[test]

@@ -34,9 +34,10 @@ pub(super) struct Reach {
 }
 
 impl Audience {
-    pub fn add(&mut self, stream: &Stream) {
+    /// Counts a stream in for these topics.
+    pub fn add<'a>(&mut self, stream: &Stream, topics: impl IntoIterator<Item = &'a Topic>) {
         let names = stream.profile.subscription.names();
-        for topic in stream.profile.subscription.topics() {
+        for topic in topics {
             let listeners =
                 self.by_topic.entry(topic.clone()).or_insert_with(|| Vec::with_capacity(1));
             match listeners.iter_mut().find(|l| l.shard == stream.shard && l.names == *names) {
@@ -50,9 +51,10 @@ impl Audience {
         }
     }
 
-    pub fn remove(&mut self, stream: &Stream) {
+    /// Counts it out.
+    pub fn remove<'a>(&mut self, stream: &Stream, topics: impl IntoIterator<Item = &'a Topic>) {
         let names = stream.profile.subscription.names();
-        for topic in stream.profile.subscription.topics() {
+        for topic in topics {
             let Some(listeners) = self.by_topic.get_mut(topic) else { continue };
             let found = listeners.iter().position(|l| l.shard == stream.shard && l.names == *names);
             if let Some(position) = found {

@@ -10,6 +10,7 @@ use super::Limits;
 use super::bell::Bell;
 use super::stream::{EndReason, Stream};
 use crate::event::Event;
+use crate::event::subscription::Change;
 
 /// What a dispatcher is told.
 #[derive(Debug)]
@@ -20,10 +21,20 @@ pub(super) enum Message {
     Join(Arc<Stream>),
     /// From here on, do not.
     Leave(Arc<Stream>),
+    /// From here on, deliver to this stream for other topics.
+    Change(Box<Turn>),
     /// End these streams, after everything before has been delivered to them.
     End(Vec<Arc<Stream>>, EndReason),
     /// End yourself.
     Stop,
+}
+
+/// A stream that wants something else from its place among the events on.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub stream: Arc<Stream>,
+    /// What makes the difference.
+    pub change: Change,
 }
 
 /// The way into a dispatcher, bounded in events and bytes for those who ask first.
@@ -76,7 +87,8 @@ impl Inbox {
         self.bell.ring();
     }
 
-    /// Puts a message. A join does not wake the dispatcher: it is taken together with the next event.
+    /// Puts a message. A join or a change does not wake the dispatcher: it is taken together with the next
+    /// event.
     /// A leave does, soon: the stream's descriptor is free again only when all have let go of it.
     /// False if the dispatcher has ended.
     pub fn put(&self, message: Message) -> bool {

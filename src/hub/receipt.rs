@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::event::subscription::Change;
 use crate::event::{Event, EventId};
 
 /// What a publisher is told.
@@ -32,4 +33,24 @@ pub enum Refused {
     /// The kernel watches no more descriptors for us.
     #[error("the server is out of resources; try again in a moment")]
     Exhausted,
+}
+
+/// What a stream is told that changes what it wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resubscribed {
+    /// What made a difference.
+    pub change: Change,
+    /// The newest event at that moment: later ones come by what the stream wants now.
+    pub after: EventId,
+}
+
+/// Why a stream goes on wanting what it wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotChanged {
+    /// It has ended.
+    #[error("the stream has ended")]
+    Gone,
+    /// It would want more topics than it may.
+    #[error("the stream would have too many subscriptions")]
+    TooMany,
 }

@@ -15,13 +15,13 @@ use parking_lot::{Condvar, Mutex};
 use super::audience::Audience;
 use super::gap::GapReason;
 use super::history::History;
-use super::inbox::{Inbox, Message};
+use super::inbox::{Inbox, Message, Turn};
 use super::journal::{Journal, Past, Remains};
 use super::replay::{Owed, Page, Replay};
 use super::stream::{EndReason, Stream};
-use super::{Limits, Receipt, Refused};
+use super::{Limits, NotChanged, Receipt, Refused, Resubscribed};
 use crate::clock::Clock;
-use crate::event::subscription::Subscription;
+use crate::event::subscription::{Change, Subscription};
 use crate::event::topic::Topic;
 use crate::event::{Event, EventId, Keeping, NewEvent};
 
@@ -191,10 +191,46 @@ impl Sequencer {
         let profile = &stream.profile;
         let owed = order.history.owed(&profile.resume, &profile.subscription, self.kept_after());
         let place = Place { after: order.history.last(), owed };
-        stream.take_place(place.after);
-        order.audience.add(stream);
+        stream.standing.take_place(place.after);
+        order.audience.add(stream, profile.subscription.topics());
         self.inboxes[stream.shard].put(Message::Join(stream.clone()));
         Ok(place)
+    }
+
+    /// Changes what a stream wants, after what was published before; so many turns of it are remembered.
+    pub fn change(
+        &self,
+        stream: &Arc<Stream>,
+        wanted: &Change,
+        max_topics: usize,
+        max_turns: usize,
+    ) -> Result<Resubscribed, NotChanged> {
+        loop {
+            // Outside of the order, for there may be many topics; then again, if it was not alone.
+            let before = stream.standing.subscription();
+            let wants = before.as_deref().unwrap_or(&stream.profile.subscription);
+            let (now, change) = wants.changed(wanted);
+            if now.topics().len() > max_topics && !change.add.is_empty() {
+                return Err(NotChanged::TooMany);
+            }
+            let mut order = self.order.lock();
+            let standing = stream.standing.subscription();
+            if !stream.standing.is_seated() {
+                return Err(NotChanged::Gone);
+            }
+            if standing.as_ref().map(Arc::as_ptr) != before.as_ref().map(Arc::as_ptr) {
+                continue;
+            }
+            let after = order.history.last();
+            if !change.is_empty() {
+                order.audience.remove(stream, &change.remove);
+                order.audience.add(stream, &change.add);
+                stream.standing.change(now, &change, after, max_turns);
+                let turn = Turn { stream: stream.clone(), change: change.clone() };
+                self.inboxes[stream.shard].put(Message::Change(Box::new(turn)));
+            }
+            return Ok(Resubscribed { change, after });
+        }
     }
 
     /// Where the next piece of a replay comes from, after `after`. A gap up to `announced` has been told
@@ -300,7 +336,8 @@ impl Sequencer {
     /// Takes a stream's place away; returns the newest event that was for it.
     pub fn leave(&self, stream: &Arc<Stream>) -> EventId {
         let mut order = self.order.lock();
-        order.audience.remove(stream);
+        stream.with_subscription(|wants| order.audience.remove(stream, wants.topics()));
+        stream.standing.leave();
         self.inboxes[stream.shard].put(Message::Leave(stream.clone()));
         order.history.last()
     }

@@ -117,11 +117,16 @@ impl Shard {
                 }
                 Message::Join(stream) => {
                     self.deliver();
-                    self.seat(&stream);
+                    self.seat(&stream, stream.profile.subscription.topics());
                 }
                 Message::Leave(stream) => {
                     self.deliver();
-                    self.unseat(&stream);
+                    self.leave(&stream);
+                }
+                Message::Change(turn) => {
+                    self.deliver();
+                    self.unseat(&turn.stream, &turn.change.remove);
+                    self.seat(&turn.stream, &turn.change.add);
                 }
                 Message::End(streams, reason) => {
                     self.deliver();
@@ -141,10 +146,10 @@ impl Shard {
         true
     }
 
-    fn seat(&mut self, stream: &Arc<Stream>) {
+    fn seat<'a>(&mut self, stream: &Arc<Stream>, topics: impl IntoIterator<Item = &'a Topic>) {
         let wire = Wire::of(&stream.profile);
         let names = stream.profile.subscription.names();
-        for topic in stream.profile.subscription.topics() {
+        for topic in topics {
             let of_topic =
                 self.by_topic.entry(topic.clone()).or_insert_with(|| Vec::with_capacity(1));
             let same = |group: &Group| group.wire == wire && group.names == *names;
@@ -166,11 +171,16 @@ impl Shard {
         }
     }
 
-    fn unseat(&mut self, stream: &Arc<Stream>) {
+    fn leave(&mut self, stream: &Arc<Stream>) {
         if let Some(pace) = &mut self.pace {
             pace.forget(stream);
         }
-        for topic in stream.profile.subscription.topics() {
+        // What it wants now: after it has left it changes no more, and all changes before were here.
+        stream.with_subscription(|wants| self.unseat(stream, wants.topics()));
+    }
+
+    fn unseat<'a>(&mut self, stream: &Arc<Stream>, topics: impl IntoIterator<Item = &'a Topic>) {
+        for topic in topics {
             let Some(of_topic) = self.by_topic.get_mut(topic) else { continue };
             of_topic.retain(|&index| {
                 let members = &mut self.groups[index].members;

@@ -1,13 +1,14 @@
 //! What the hub knows of one open stream. No socket: that is behind the [`Outbox`].
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::outbox::Outbox;
+use super::standing::Standing;
 use crate::event::EventId;
 use crate::event::dialect::{Dialect, Envelope};
 use crate::event::subscription::Subscription;
@@ -26,7 +27,8 @@ pub struct Profile {
     pub user: Option<Identifier>,
     /// The client's address.
     pub address: Option<IpAddr>,
-    /// Which events it wants.
+    /// Which events it wants as long as it does not [change its mind](super::Hub::resubscribe), and which
+    /// of those from before it joined.
     pub subscription: Subscription,
     /// How events look for it.
     pub dialect: Dialect,
@@ -64,8 +66,8 @@ pub struct Stream {
     pub created_ms: u64,
     /// How long it may live; zero means for ever.
     pub lifetime: Duration,
-    /// The newest event when it joined.
-    place: OnceLock<EventId>,
+    /// Where it stands in the order, and what it wants from there on.
+    pub(super) standing: Standing,
     /// Milliseconds after `created` when the client last took something.
     last_activity_ms: AtomicU64,
     /// What it has been sent.
@@ -84,29 +86,24 @@ pub(super) struct Sent {
 impl Stream {
     pub(super) fn new(seat: Seat, profile: Profile, outbox: Outbox) -> Self {
         Self {
-            id: Uuid::new_v4(),
+            id: seat.id,
             number: seat.number,
             shard: seat.shard,
             profile,
             created: seat.now,
             created_ms: seat.unix_ms,
             lifetime: seat.lifetime,
-            place: OnceLock::new(),
+            standing: Standing::default(),
             last_activity_ms: AtomicU64::new(0),
             sent: Sent::default(),
             outbox,
         }
     }
 
-    /// The newest event when it joined: later ones come live. `None` while it is just about to join.
-    pub(super) fn place(&self) -> Option<EventId> {
-        self.place.get().copied()
-    }
-
-    /// Gives it its place, once.
-    pub(super) fn take_place(&self, after: EventId) {
-        // A stream joins once.
-        let _ = self.place.set(after);
+    /// Looks at what it wants now.
+    pub fn with_subscription<T>(&self, look: impl FnOnce(&Subscription) -> T) -> T {
+        let changed: Option<Arc<Subscription>> = self.standing.subscription();
+        look(changed.as_deref().unwrap_or(&self.profile.subscription))
     }
 
     /// Notes that the client took `events` events in `bytes` bytes.
@@ -161,6 +158,7 @@ impl Stream {
 /// What the hub decides about a stream that joins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seat {
+    pub id: Uuid,
     pub number: u64,
     pub shard: usize,
     pub now: Instant,

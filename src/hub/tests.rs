@@ -6,6 +6,7 @@ mod explain;
 mod memory;
 mod order;
 mod restart;
+mod resubscription;
 mod shelf;
 mod slowness;
 mod time;
@@ -18,7 +19,7 @@ use self::memory::Memory;
 use super::*;
 use crate::clock::{ManualClock, SystemClock};
 use crate::event::dialect::{Dialect, Envelope};
-use crate::event::subscription::{NameFilter, Subscription};
+use crate::event::subscription::{Change, NameFilter, Subscription};
 use crate::event::topic::Topic;
 use crate::event::{Event, EventData, EventId, EventName, Keeping};
 

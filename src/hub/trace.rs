@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::Limits;
+use super::standing::Changed;
 use super::stream::{EndReason, Profile, Stream};
 use super::trail::{Notes, Recorder};
 use crate::clock::Clock;
@@ -74,6 +75,8 @@ pub(super) struct Ended {
     pub place: Option<EventId>,
     pub left_after: EventId,
     pub notes: Option<Arc<Mutex<Notes>>>,
+    /// What it wanted instead of what it joined with.
+    pub changed: Option<Changed>,
 }
 
 impl Trace {
@@ -99,9 +102,10 @@ impl Trace {
             opened_ms: stream.created_ms,
             ended_ms: self.recorder.clock.unix_ms(),
             reason: stream.end_reason().unwrap_or(EndReason::ClientGone),
-            place: stream.place(),
+            place: stream.standing.place(),
             left_after,
             notes: stream.outbox.trail.keep(),
+            changed: stream.standing.changed(),
         };
         let mut list = self.ended.lock();
         let forgotten = if list.len() >= self.max_ended { list.pop_front() } else { None };

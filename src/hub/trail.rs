@@ -217,7 +217,8 @@ impl<T> Ring<T> {
         self.notes.back_mut()
     }
 
-    fn push(&mut self, note: T, max_notes: usize, reach: impl Fn(&T) -> EventId) {
+    /// Adds a note, for which the oldest goes if there are as many as may be, which is one at least.
+    pub fn push(&mut self, note: T, max_notes: usize, reach: impl Fn(&T) -> EventId) {
         if self.notes.len() >= max_notes {
             self.forgotten_to = self.notes.pop_front().map(|note| reach(&note));
         }

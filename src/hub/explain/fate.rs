@@ -39,7 +39,7 @@ pub enum Fate {
 pub enum Rule {
     /// It is for another tenant.
     Project,
-    /// It is for others.
+    /// It is for others, or for what it was not subscribed to then.
     Topic,
     /// It is of a type that was not asked for.
     Type,
@@ -97,6 +97,8 @@ pub enum Untraced {
     NoNotes,
     /// The notes that would tell are gone.
     Forgotten,
+    /// The stream has changed what it wants since, more often than is remembered.
+    Resubscribed,
 }
 
 /// The answer in a word.

@@ -12,6 +12,7 @@ use crate::hub::Shared;
 use crate::hub::backlog::subject;
 use crate::hub::replay::Owed;
 use crate::hub::replay::Replay;
+use crate::hub::standing::Changed;
 use crate::hub::stream::{EndReason, Profile, Resume, State, Stream};
 use crate::hub::trace::{Dispatch, Ended};
 use crate::hub::trail::{Notes, Wait, Write};
@@ -35,6 +36,8 @@ pub(super) struct Facts<'a> {
     pub left: Option<(EventId, u64)>,
     /// `None` if none are made.
     notes: Option<Notes>,
+    /// What it wanted instead of what it joined with.
+    changed: Option<Changed>,
 }
 
 /// An event, a stream, and where the event stood with the stream's dispatcher before the stream was
@@ -93,9 +96,10 @@ impl Life {
                 opened_ms: stream.created_ms,
                 state: stream.state(),
                 reason: stream.end_reason(),
-                place: stream.place(),
+                place: stream.standing.place(),
                 left: None,
                 notes: stream.outbox.trail.notes(),
+                changed: stream.standing.changed(),
             },
             Self::Ended(ended) => Facts {
                 id: ended.id,
@@ -106,6 +110,7 @@ impl Life {
                 place: ended.place,
                 left: Some((ended.left_after, ended.ended_ms)),
                 notes: ended.notes.as_ref().map(|notes| notes.lock().clone()),
+                changed: ended.changed.clone(),
             },
         }
     }
@@ -120,6 +125,33 @@ impl Facts<'_> {
     /// Whether it had its place when this event was published.
     pub fn was_open(&self, id: EventId) -> bool {
         self.place.is_some_and(|place| place < id) && self.left.is_none_or(|(left, _)| id <= left)
+    }
+
+    /// The first rule by which the stream does not get an event, if there is one.
+    fn filtering_rule(&self, event: &Event) -> Result<Option<Rule>, Untraced> {
+        let (wants, target) = (&self.profile.subscription, &event.body.target);
+        Ok(if target.project != self.profile.project {
+            Some(Rule::Project)
+        } else if !self.has_topic(event).ok_or(Untraced::Resubscribed)? {
+            Some(Rule::Topic)
+        } else if !wants.names().allows(event.body.matched_name()) {
+            Some(Rule::Type)
+        } else {
+            None
+        })
+    }
+
+    /// Whether the stream wanted events for this one's topic when this one was published; `None` if that
+    /// is not remembered.
+    fn has_topic(&self, event: &Event) -> Option<bool> {
+        let target = &event.body.target;
+        match &self.changed {
+            // What was before it joined comes by what it joined with.
+            Some(changed) if self.place.is_some_and(|place| place < event.id) => {
+                changed.wanted(target, event.id)
+            }
+            _ => Some(self.profile.subscription.has(target)),
+        }
     }
 
     /// The event's way, put in its place between the publishing, the opening and the end. By the
@@ -145,9 +177,10 @@ impl Facts<'_> {
 
 impl Case<'_> {
     pub fn judge(&self) -> Judged {
-        let profile = self.facts.profile;
-        if let Some(rule) = filtering_rule(&self.event.body, profile) {
-            return Fate::Filtered(rule).into();
+        match self.facts.filtering_rule(self.event) {
+            Ok(None) => {}
+            Ok(Some(rule)) => return Fate::Filtered(rule).into(),
+            Err(untraced) => return Fate::Untraced(untraced).into(),
         }
         match self.facts.place {
             // It is just about to join.
@@ -294,7 +327,9 @@ impl Case<'_> {
         // What cannot be read any more is older than the event itself, which could be.
         while let Ok(Some(piece)) = later.next(&self.hub.sequencer, &wants) {
             for newer in piece {
-                if subject(&newer.body) == subject(&event.body) {
+                // If it is not remembered of the newer one, it is not of the older one either.
+                let is_wanted = self.facts.has_topic(&newer) != Some(false);
+                if is_wanted && subject(&newer.body) == subject(&event.body) {
                     let is_last_word = newer.body.terminal;
                     last = Some(newer);
                     if is_last_word {
@@ -324,20 +359,6 @@ impl Case<'_> {
             judged.steps.insert(0, (At::Steady(write.begun), What::Taken));
         }
         judged
-    }
-}
-
-/// The first rule by which a stream does not get an event, if there is one.
-fn filtering_rule(event: &crate::event::NewEvent, profile: &Profile) -> Option<Rule> {
-    let wants = &profile.subscription;
-    if wants.matches(event) {
-        None
-    } else if event.target.project != profile.project {
-        Some(Rule::Project)
-    } else if !wants.topics().contains(&event.target) {
-        Some(Rule::Topic)
-    } else {
-        Some(Rule::Type)
     }
 }
 

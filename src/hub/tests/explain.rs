@@ -1,5 +1,6 @@
 //! What is said of an event's way, beside what really happened.
 
+mod changes;
 mod random;
 
 use super::*;

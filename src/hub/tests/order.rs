@@ -21,6 +21,8 @@ pub(super) fn topic(number: usize) -> Topic {
 /// it had last.
 pub(super) struct Client {
     topics: Vec<usize>,
+    /// After which event it wanted which topics, of what it has.
+    wanted: Vec<(EventId, Vec<usize>)>,
     pub(super) types: Vec<usize>,
     /// It has everything that it asked for after this id …
     first: Option<EventId>,
@@ -39,6 +41,7 @@ impl Client {
         let types = (0..TYPES.len()).filter(|_| random.bool()).collect();
         Self {
             topics,
+            wanted: Vec::new(),
             types,
             first: None,
             last: None,
@@ -63,6 +66,8 @@ impl Client {
         };
         let joined = hub.join(self.profile(), sink.clone()).unwrap();
         self.first.get_or_insert(joined.after);
+        // What it misses from before comes by what it wants now.
+        self.note_wanted(self.last.unwrap_or(joined.after));
         if let Some(gap) = joined.replay.gap {
             assert_eq!(gap.from, self.last);
             self.gaps.push((self.last.unwrap(), gap.to));
@@ -77,17 +82,53 @@ impl Client {
                 sink.make_room(usize::MAX);
                 sink.wait_for_id(&id.to_string());
             }
-            None => self.dawdle(&sink),
+            None => self.dawdle(hub, &stream, &sink),
         }
-        stream.end(EndReason::ClientGone);
+        if self.random.bool() {
+            self.end_in_order(hub, &stream, &sink);
+        } else {
+            stream.end(EndReason::ClientGone);
+        }
         thread.join().unwrap();
+        assert_eq!(hub.resubscribe(&stream, &Change::default(), TOPICS), Err(NotChanged::Gone));
         let ids: Vec<EventId> = sink.ids().iter().map(|id| id.parse().unwrap()).collect();
         self.last = Some(ids.last().copied().unwrap_or(complete_from));
         self.received.extend(ids);
     }
 
-    fn dawdle(&mut self, sink: &Memory) {
+    /// Ends the stream in its place in the order, while it still changes its mind.
+    fn end_in_order(&mut self, hub: &Hub, stream: &Arc<Stream>, sink: &Memory) {
+        hub.0.sequencer.end(vec![stream.clone()], EndReason::Lifetime);
+        if self.random.bool() {
+            self.resubscribe(hub, stream);
+        }
+        sink.make_room(usize::MAX);
+    }
+
+    /// Some topics join and some leave, maybe the same.
+    fn resubscribe(&mut self, hub: &Hub, stream: &Arc<Stream>) {
+        let mut some = || (0..TOPICS).filter(|_| self.random.u8(..) < 80).collect::<Vec<_>>();
+        let (add, remove) = (some(), some());
+        let topics = |numbers: &[usize]| numbers.iter().map(|&number| topic(number)).collect();
+        let change = Change { add: topics(&add), remove: topics(&remove) };
+        let Ok(Resubscribed { after, .. }) = hub.resubscribe(stream, &change, TOPICS) else {
+            return;
+        };
+        self.topics.retain(|number| !remove.contains(number));
+        self.topics.extend(add);
+        self.note_wanted(after);
+    }
+
+    fn note_wanted(&mut self, after: EventId) {
+        self.wanted.retain(|(start, _)| *start < after);
+        self.wanted.push((after, self.topics.clone()));
+    }
+
+    fn dawdle(&mut self, hub: &Hub, stream: &Arc<Stream>, sink: &Memory) {
         for _ in 0..self.random.usize(0..30) {
+            if self.random.u8(..) < 40 {
+                self.resubscribe(hub, stream);
+            }
             sink.make_room(self.random.usize(0..500));
             thread::yield_now();
             if self.random.u8(..) < 8 {
@@ -97,16 +138,23 @@ impl Client {
         }
     }
 
+    /// Whether it wants such an event now.
     pub(super) fn wants(&self, topic: usize, type_number: usize) -> bool {
         self.topics.contains(&topic) && (self.types.is_empty() || self.types.contains(&type_number))
+    }
+
+    /// Whether it wanted this event when it was published, or when it came back for it.
+    fn wanted(&self, (id, topic, type_number): (EventId, usize, usize)) -> bool {
+        let in_force = self.wanted.iter().rfind(|(after, _)| *after < id);
+        let of_type = self.types.is_empty() || self.types.contains(&type_number);
+        of_type && in_force.is_some_and(|(_, topics)| topics.contains(&topic))
     }
 
     /// Nothing of this type is missing, announced or not.
     pub(super) fn check_complete(&self, published: &[(EventId, usize, usize)], kind: usize) {
         let (Some(first), Some(last)) = (self.first, self.last) else { return };
         let span = published.iter().filter(|(id, ..)| *id > first && *id <= last);
-        for (id, topic, _) in span.filter(|(_, topic, of)| *of == kind && self.wants(*topic, kind))
-        {
+        for (id, topic, _) in span.filter(|event| event.2 == kind && self.wanted(**event)) {
             assert!(self.received.binary_search(id).is_ok(), "{id} for {topic} is missing");
         }
     }
@@ -117,7 +165,7 @@ impl Client {
         let told_of = |id: EventId| self.gaps.iter().any(|(from, to)| id > *from && id <= *to);
         let owed = published
             .iter()
-            .filter(|(id, topic, kind)| *id > first && *id <= last && self.wants(*topic, *kind));
+            .filter(|event| event.0 > first && event.0 <= last && self.wanted(**event));
         let mut received = self.received.iter().peekable();
         for (id, _, _) in owed {
             if received.next_if_eq(&id).is_none() {

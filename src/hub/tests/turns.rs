@@ -78,7 +78,7 @@ fn a_stream_that_leaves_is_let_go_of_at_once() {
         let outbox = Outbox::new(Memory::endless(), Bound { events: 0, bytes: 0 });
         let sink = Arc::downgrade(&outbox.sink);
         let (now, lifetime) = (std::time::Instant::now(), Duration::ZERO);
-        let seat = Seat { number, shard: 0, now, unix_ms: 0, lifetime };
+        let seat = Seat { id: Uuid::new_v4(), number, shard: 0, now, unix_ms: 0, lifetime };
         let profile = profile(&[Topic::events()], &[], Resume::FromNow);
         let stream = Arc::new(Stream::new(seat, profile, outbox));
         inbox.put(Message::Join(stream.clone()));

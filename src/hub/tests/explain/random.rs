@@ -45,6 +45,9 @@ fn live(hub: &Hub, seed: u64) -> Vec<(Uuid, HashSet<String>)> {
         let stream = joined.writer.stream().clone();
         let thread = serve(joined);
         for _ in 0..random.usize(0..40) {
+            if random.u8(..) < 50 {
+                resubscribe(hub, &stream, &mut random);
+            }
             sink.make_room(random.usize(0..400));
             thread::sleep(Duration::from_micros(random.u64(0..100)));
         }
@@ -68,13 +71,20 @@ fn live(hub: &Hub, seed: u64) -> Vec<(Uuid, HashSet<String>)> {
     connections
 }
 
+fn resubscribe(hub: &Hub, stream: &Arc<Stream>, random: &mut fastrand::Rng) {
+    let mut some = || (0..TOPICS).filter(|_| random.bool()).map(topic).collect();
+    // One that is just being cut stays as it was.
+    let _ = hub.resubscribe(stream, &Change { add: some(), remove: some() }, TOPICS);
+}
+
 /// Whether a fate agrees with what the client of that connection got.
 fn agrees(id: EventId, fate: &Fate, had: &HashSet<String>) -> bool {
     let has = |id: EventId| had.contains(&id.to_string());
     match fate {
         Fate::Delivered(_) => has(id),
         Fate::Conflated { into, then } => !has(id) && *into > id && agrees(*into, then, had),
-        Fate::Ended(Missed::InPart) | Fate::Untraced(Untraced::Forgotten) => true,
+        Fate::Ended(Missed::InPart)
+        | Fate::Untraced(Untraced::Forgotten | Untraced::Resubscribed) => true,
         Fate::Queued(_) | Fate::Untraced(_) => false,
         Fate::Filtered(_)
         | Fate::HadAlready { .. }

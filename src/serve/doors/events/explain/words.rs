@@ -161,9 +161,15 @@ fn of_rule(rule: Rule, account: &Account, event: &Event) -> String {
             event.body.target.project, profile.project
         ),
         Rule::Topic => {
-            let session = profile.session.as_ref().map(|session| format!("session {session}"));
-            let whose = session.unwrap_or_else(|| "another audience".into());
-            format!("The event is for {}, the connection belongs to {whose}.", audience(event))
+            let whom = audience(event);
+            match (&event.body.target.audience, &profile.session) {
+                (Audience::Session(_), Some(session)) => {
+                    format!("The event is for {whom}, the connection belongs to session {session}.")
+                }
+                _ => format!(
+                    "The event is for {whom}, to which the connection was not subscribed then."
+                ),
+            }
         }
         Rule::Type => {
             let asked = match profile.subscription.names() {
@@ -252,6 +258,10 @@ fn of_untraced(untraced: Untraced) -> &'static str {
         Untraced::Forgotten => {
             "It matched; whether it was delivered or replaced by a newer word about the same is not known \
              any more: the notes on it are gone (trace_notes)."
+        }
+        Untraced::Resubscribed => {
+            "Whether the connection was subscribed to it then is not known any more: its subscriptions have \
+             changed since, more often than is remembered (trace_notes)."
         }
     }
 }

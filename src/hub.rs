@@ -235,32 +235,6 @@ impl Hub {
         self.0.streams.lock().by_number.len()
     }
 
-    /// The numbers of this moment.
-    pub fn snapshot(&self) -> Snapshot {
-        let (waiting_events, dropped_events) = self.0.sequencer.waiting_and_dropped_events();
-        let now = self.0.clock.now();
-        let age = |since| now.saturating_duration_since(since);
-        Snapshot {
-            streams: self.stream_count(),
-            waiting_events,
-            dropped_events,
-            dead_threads: self.0.dead_threads(),
-            counts: self.0.totals.snapshot(),
-            history: self.0.sequencer.with_history(|history| HistorySnapshot {
-                events: history.len(),
-                bytes: history.bytes(),
-                oldest: history.oldest(),
-                oldest_age: history.oldest_since().map(age),
-                newest: history.last(),
-            }),
-        }
-    }
-
-    /// The open streams, counted. Looks at each; takes no lock that outlasts a look.
-    pub fn census(&self) -> Census {
-        Census::of(&self.streams_after(None))
-    }
-
     /// Lets no stream join any more and ends all there are. What was published before is delivered
     /// before.
     pub fn end_all(&self, reason: EndReason) {

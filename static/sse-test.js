@@ -25,6 +25,7 @@ const connection = new Connection(network.environment, {
   },
   onStatus: ({ connectionId, sessionId }) => {
     broadcast.knowSession(sessionId);
+    log.knowMe(connectionId, sessionId);
     server.knowMe(connectionId, sessionId);
     serverFaults?.knowMe(connectionId, sessionId);
   },

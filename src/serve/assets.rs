@@ -52,6 +52,7 @@ static FILES: &[(&str, &[u8])] = embedded![
     "sse-test/connection.js",
     "sse-test/connections.js",
     "sse-test/event-log.js",
+    "sse-test/explanation.js",
     "sse-test/faults.js",
     "sse-test/names.js",
     "sse-test/server-faults.js",

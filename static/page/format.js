@@ -1,6 +1,7 @@
 /** Numbers, sizes and times as people read them. */
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short', hour12: false });
 const number = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 
@@ -9,6 +10,9 @@ export const clockTime = (ms) => clock.format(ms);
 
 /** `14:02:31.045` */
 export const preciseTime = (ms) => `${clock.format(ms)}.${String(Math.floor(ms % 1000)).padStart(3, '0')}`;
+
+/** `Nov 27, 2026, 14:02` */
+export const dayAndTime = (ms) => day.format(ms);
 
 /** `12,345` */
 export const count = (value) => (Number.isFinite(value) ? number.format(value) : '–');

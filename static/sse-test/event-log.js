@@ -7,6 +7,7 @@
 
 import { byId, make } from '../page/dom.js';
 import { count, preciseTime } from '../page/format.js';
+import { explanation } from './explanation.js';
 
 /** How many events are kept. */
 const LIMIT = 500;
@@ -19,6 +20,7 @@ export class EventLog {
   #types = new Set();
   #paused = false;
   #planned = false;
+  #me = { connectionId: null, sessionId: null };
 
   constructor() {
     byId('pause').addEventListener('click', () => this.#togglePause());
@@ -27,9 +29,14 @@ export class EventLog {
     this.#count();
   }
 
+  /** Who gets what comes from now on. */
+  knowMe(connectionId, sessionId) {
+    this.#me = { connectionId, sessionId };
+  }
+
   /** @param {import('../tidings.js').Message} event */
   add(event) {
-    this.#waiting.push(new Entry(event));
+    this.#waiting.push(new Entry(event, this.#me));
     if (this.#waiting.length > LIMIT) this.#waiting.shift();
     this.#plan();
   }
@@ -100,8 +107,9 @@ export class EventLog {
 class Entry {
   #row = null;
 
-  constructor(event) {
+  constructor(event, me) {
     this.event = event;
+    this.me = me;
     this.json = typeof event.data === 'string' ? event.data : JSON.stringify(event.data);
     this.text = `${event.type} ${event.id ?? ''} ${this.json}`.toLowerCase();
   }
@@ -117,7 +125,7 @@ class Entry {
   }
 }
 
-function rowOf({ event, json }) {
+function rowOf({ event, json, me }) {
   const details = make('details', {},
     make('summary', {},
       make('span', { className: 'when numbers' }, preciseTime(event.receivedAt)),
@@ -126,11 +134,11 @@ function rowOf({ event, json }) {
       make('span', { className: 'latency numbers' }, latency(event) ?? ''),
     ));
   // Most rows are never opened; their details are made when one is.
-  details.addEventListener('toggle', () => details.open && details.append(detailsOf(event)), { once: true });
+  details.addEventListener('toggle', () => details.open && details.append(detailsOf(event, me)), { once: true });
   return make('li', { data: { type: event.type, id: event.id ?? '' } }, details);
 }
 
-function detailsOf(event) {
+function detailsOf(event, me) {
   const facts = [
     ['Id', event.id ?? 'none'],
     ['Taken by the server', event.time === null ? 'unknown' : preciseTime(event.time)],
@@ -141,7 +149,7 @@ function detailsOf(event) {
   const list = make('dl', { className: 'facts numbers' });
   for (const [name, value] of facts) list.append(make('dt', {}, name), make('dd', {}, value));
   const pretty = typeof event.data === 'string' ? event.data : JSON.stringify(event.data, null, 2);
-  return make('div', { className: 'details' }, list, make('pre', { tabIndex: 0, aria: { label: 'Data' } }, pretty));
+  return make('div', { className: 'details' }, list, make('pre', { tabIndex: 0, aria: { label: 'Data' } }, pretty), explanation(event, me));
 }
 
 function gist({ type, data }, json) {

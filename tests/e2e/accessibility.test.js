@@ -37,7 +37,10 @@ const filled = {
     await page.fill('#event-type', 'system');
     await page.fill('#event-data', '{"message": "Careful", "type": "warning"}');
     await page.click('#send');
-    await page.locator('#log-rows > li[data-type="system"] summary').click();
+    const row = page.locator('#log-rows > li[data-type="system"]');
+    await row.locator('summary').click();
+    await row.locator('.explain button').click();
+    await until(async () => (await row.locator('.explanation li').count()) > 0, 'the explanation');
     await until(async () => (await page.locator('#connections tr.mine').count()) > 0, 'the table');
     await page.fill('#event-data', '{');
     await page.click('#send');

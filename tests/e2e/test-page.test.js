@@ -58,6 +58,45 @@ test('a broadcast from the page arrives, with its details, and never as markup',
   assert.deepEqual(complaints, []);
 });
 
+test('an event is explained on demand, in sentences, by keyboard', async () => {
+  await broadcast({ 'event-type': 'test', 'event-data': '1' });
+  await rowsAre(1, 'test');
+  const row = rows('test');
+  const asked = page.waitForRequest((request) => request.url().includes('/events/explain?'));
+  await row.locator('summary').focus();
+  await page.keyboard.press('Enter');
+  await row.locator('.explain button').waitFor();
+  // Past the data, which can be scrolled.
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Explain');
+  await page.keyboard.press('Enter');
+  const question = new URL((await asked).url()).searchParams;
+  assert.equal(question.get('event'), await row.getAttribute('data-id'));
+  assert.equal(question.get('connection'), await text('#fact-connection'));
+  await until(async () => (await row.locator('.explanation li').count()) > 0, 'the steps');
+  assert.match(await row.locator('.explanation').innerText(), /^delivered It was handed to the client's connection/);
+  assert.match(await row.locator('.explanation').innerText(), /The event was published\.[^]*The connection had taken it\./);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Explain', 'the focus stays');
+  // What is no event has no way to be told.
+  await rows('connected').locator('summary').click();
+  await rows('connected').locator('.facts').waitFor();
+  assert.equal(await rows('connected').locator('.explain').count(), 0);
+  assert.deepEqual(complaints, []);
+});
+
+test('an event is explained for the connection that it came by, even when that has ended', async () => {
+  await broadcast({ 'event-type': 'test', 'event-data': '1' });
+  await rowsAre(1, 'test');
+  await page.click('#connect');
+  await rowsAre(2, 'connected');
+  const row = rows('test');
+  await row.locator('summary').click();
+  await row.locator('.explain button').click();
+  await until(async () => (await row.locator('.explanation li').count()) > 0, 'the steps');
+  assert.match(await row.locator('.explanation').innerText(), /^delivered /);
+});
+
 test('long numbers travel as they were typed', async () => {
   const seen = page.evaluate(() => new Promise((resolve) => {
     const source = new EventSource('/events?subscribe=test');

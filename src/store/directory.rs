@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -115,6 +115,25 @@ impl Directory {
     }
 }
 
+/// Reads a database's files to their ends, which a healthy disk can: on another one, a database may seem
+/// broken that is not.
+pub(super) fn read_through(database: &Path) -> io::Result<()> {
+    for path in [database.to_owned(), with(database, "-wal")] {
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file?,
+        };
+        let (mut piece, mut at) = (vec![0; 64 << 10], 0);
+        loop {
+            match file.read_at(&mut piece, at)? {
+                0 => break,
+                read => at += read as u64,
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A file's path with more at its end, whatever characters it has.
 fn with(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -159,6 +178,18 @@ mod tests {
         let started = Instant::now();
         assert!(claimed(folder.path(), A_MINUTE, &stop).is_err());
         assert!(started.elapsed() < A_MINUTE);
+    }
+
+    #[test]
+    fn files_are_read_to_their_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("tidings.db");
+        read_through(&database).unwrap();
+        fs::write(&database, vec![7; 200_000]).unwrap();
+        read_through(&database).unwrap();
+        // What cannot be read here stands for what a disk cannot read.
+        fs::create_dir(with(&database, "-wal")).unwrap();
+        assert!(read_through(&database).is_err());
     }
 
     #[test]

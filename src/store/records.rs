@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 
 use self::table::Table;
 use self::writer::Tray;
+use super::directory::read_through;
 use super::{Limits, Sync, is_broken};
 use crate::clock::Clock;
 use crate::event::topic::Identifier;
@@ -100,7 +101,7 @@ impl Records {
         let tray = Tray::new(limits.pending_events, limits.sync);
         let opened = Table::open(&path).and_then(|table| Ok((table.all()?, table)));
         let opened = match opened {
-            Err(error) if is_broken(&error) => {
+            Err(error) if is_broken(&error) && read_through(&path).is_ok() => {
                 let aside = set_aside(&path, clock.unix_ms())?;
                 log::error!(
                     "the database {} is broken ({error}); it is now {}, and a new one is begun",

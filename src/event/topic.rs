@@ -54,6 +54,16 @@ impl Topic {
         Self { project: Identifier::default_project(), audience: Audience::Job(id) }
     }
 
+    /// Those who watch one queue, in the default project.
+    pub fn queue(name: Identifier) -> Self {
+        Self { project: Identifier::default_project(), audience: Audience::Queue(name) }
+    }
+
+    /// Those who watch one worker, in the default project.
+    pub fn worker(id: Identifier) -> Self {
+        Self { project: Identifier::default_project(), audience: Audience::Worker(id) }
+    }
+
     /// One browser session, in the default project.
     pub fn session(id: Identifier) -> Self {
         Self { project: Identifier::default_project(), audience: Audience::Session(id) }

@@ -33,13 +33,14 @@ mod table;
 mod tests;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
 pub use self::figures::Figures;
 pub use self::job::{Job, NewJob};
+pub(super) use self::keeper::Altered;
 pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated};
 pub use self::report::{Conflict, Report};
 
@@ -91,6 +92,9 @@ pub struct Jobs(Arc<Shared>);
 /// Is told of every change of every job, in each job's order, when watchers are.
 pub type Listener = Box<dyn Fn(&Change<'_>) + Send + Sync>;
 
+/// Is told of a job that is in a queue and whose worker is lost.
+pub type Lost = Box<dyn Fn(&Identifier) + Send + Sync>;
+
 /// A job has changed.
 #[derive(Debug)]
 pub struct Change<'a> {
@@ -125,6 +129,7 @@ impl Jobs {
             listeners: RwLock::default(),
             counters: Counters::default(),
             alarms: Alarms::default(),
+            lost: OnceLock::new(),
             stop: Shutdown::new(),
             thread: Mutex::default(),
         }));
@@ -146,6 +151,12 @@ impl Jobs {
         self.0.listeners.write().push(listener);
     }
 
+    /// Has the jobs of queues whose worker is lost told to this one, which decides what becomes of them.
+    pub(super) fn on_lost(&self, lost: Lost) {
+        // There is one set of queues.
+        let _ = self.0.lost.set(lost);
+    }
+
     /// Makes a job and waits until it is on disk.
     pub fn create(&self, new: NewJob) -> Result<Created, CreateError> {
         let mut created = self.create_all(vec![new])?;
@@ -160,6 +171,25 @@ impl Jobs {
             job.stored.clone_from(&stored);
         }
         Ok(created)
+    }
+
+    /// Makes jobs, all or none; returns at once.
+    pub fn create_all_soon(&self, new: Vec<NewJob>) -> Result<Vec<Created>, CreateError> {
+        self.0.create_all(new).map(|(created, _)| created)
+    }
+
+    /// Changes a job and reports on it in one moment; returns at once.
+    pub(super) fn alter<E: From<UpdateError>>(
+        &self,
+        id: &Identifier,
+        change: impl FnOnce(&mut Job) -> Result<Vec<Report>, E>,
+    ) -> Result<Altered, E> {
+        self.0.alter(id, change)
+    }
+
+    /// Waits until a change is on disk.
+    pub(super) fn await_written(&self, altered: &Altered) -> Result<(), String> {
+        self.0.records.await_written(altered.ticket, self.0.limits.store_wait)
     }
 
     /// Takes a report and waits until it is on disk.
@@ -235,6 +265,13 @@ impl Jobs {
     /// The numbers of this moment.
     pub fn figures(&self) -> Figures {
         self.0.counters.read()
+    }
+
+    /// The jobs that have not ended, in the order of their making.
+    pub(super) fn open(&self) -> Vec<Job> {
+        let slots = self.0.table.lock().before(None);
+        let jobs = slots.iter().rev().filter_map(|slot| as_shown(slot));
+        jobs.filter(|job| !job.present.is_terminal()).collect()
     }
 
     /// How many jobs have not ended.

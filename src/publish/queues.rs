@@ -1,7 +1,323 @@
 //! Jobs that wait for somebody to do them.
+//!
+//! A queue's job is a job like any other, with a place in a line. It begins when a worker takes it: a thread of
+//! this process that has the queue's processor, or somebody outside who leases it. What an attempt comes to is
+//! a change of the job's record ([`attempt`]); the line only says whose turn it is. So nothing is lost that
+//! the disk has: after a restart the lines are made again from the jobs that have not ended.
+
+// A job's place in a queue, in its record.
+pub mod assignment;
+
+// One attempt at a job, as changes of its record.
+mod attempt;
+
+// How queues and workers are, told now and then.
+mod board;
 
 // How each queue works: what the settings say of it.
 pub mod config;
 
+// What all handles share.
+mod house;
+
+// Whose turn it is.
+mod line;
+
+// Those who take jobs from outside.
+mod outside;
+
 // What does them: built-in code and outside commands.
 pub mod processor;
+
+// One queue: its line and its workers.
+mod queue;
+
+// A job that is to be put in a queue.
+mod task;
+
+#[cfg(test)]
+mod tests;
+
+// The threads that do jobs.
+mod worker;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+
+pub use self::outside::{LeaseError, Leased};
+pub use self::queue::{QueueReport, WorkerReport};
+pub use self::task::{AddError, NewTask, RetryError};
+
+use self::config::QueueConfig;
+use self::house::House;
+use self::processor::Processor;
+use super::Publisher;
+use super::jobs::{Created, Jobs, RemoveError, Report, UpdateError, Updated};
+use crate::clock::Clock;
+use crate::event::job_update::{JobStatus, JobUpdate};
+use crate::event::topic::Identifier;
+use crate::shutdown::Shutdown;
+use crate::store::records::{Certainty, Record, Records};
+
+/// What all queues together may use; `0` (or a zero duration) means off unless said otherwise.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Queues that there may be, those of the settings included. 0 is no limit.
+    pub max_queues: usize,
+    /// The pause between two reports on how a queue is; zero: as often as is looked, every millisecond.
+    pub report_pause: Duration,
+    /// How often a job may lose its worker before it is given up. 0 is no limit.
+    pub max_losses: usize,
+    /// How long a worker outside has a job, if it does not say otherwise.
+    pub lease: Duration,
+    /// The longest that it can say.
+    pub max_lease: Duration,
+    /// The longest that somebody outside can wait for a job.
+    pub max_lease_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_queues: 1_000,
+            report_pause: Duration::from_millis(250),
+            max_losses: 3,
+            lease: Duration::from_secs(30),
+            max_lease: Duration::from_secs(3_600),
+            max_lease_wait: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The queues. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Queues(Arc<House>);
+
+/// What the queues stand on.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// The jobs' own records and watchers.
+    pub jobs: Jobs,
+    /// By which news are told.
+    pub publisher: Publisher,
+    /// Where queues are kept.
+    pub records: Records,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Queues {
+    /// Makes the queues of the settings, each with its processor, takes up the jobs that have not ended, and
+    /// starts the workers.
+    pub fn start(
+        ground: Ground,
+        configs: Vec<QueueConfig>,
+        processors: HashMap<Identifier, Arc<dyn Processor>>,
+        found: &[Record],
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let Ground { jobs, publisher, records, clock } = ground;
+        let queues = Self(Arc::new(House {
+            jobs,
+            publisher,
+            records,
+            limits,
+            clock,
+            queues: RwLock::default(),
+            processors,
+            stop: Shutdown::new(),
+            threads: Mutex::default(),
+        }));
+        queues.0.open(configs, found);
+        queues.0.take_up_jobs();
+        let house = Arc::downgrade(&queues.0);
+        queues.0.jobs.on_lost(Box::new(move |id| {
+            if let Some(house) = house.upgrade() {
+                house.take_back(id);
+            }
+        }));
+        queues.0.start_threads()?;
+        Ok(queues)
+    }
+
+    /// Puts jobs in a queue, all or none; a queue of that name is made if there is none. If `is_durable`,
+    /// waits until they are on disk.
+    pub fn add(
+        &self,
+        name: &Identifier,
+        tasks: Vec<NewTask>,
+        is_durable: bool,
+    ) -> Result<Vec<Created>, AddError> {
+        let house = &self.0;
+        let queue = house.queue_or_new(name)?;
+        let count = tasks.len();
+        if !queue.promise(count) {
+            return Err(AddError::QueueFull(name.clone()));
+        }
+        let now_ms = house.clock.unix_ms();
+        let tasks: Vec<_> = tasks.into_iter().map(|task| task.into_job(&queue, now_ms)).collect();
+        let places: Vec<_> = tasks
+            .iter()
+            .filter_map(|new| new.assignment.as_ref())
+            .map(|assignment| (assignment.priority, assignment.due_ms))
+            .collect();
+        let created = if is_durable {
+            house.jobs.create_all(tasks)
+        } else {
+            house.jobs.create_all_soon(tasks)
+        };
+        queue.release(count);
+        let created = created?;
+        let fresh = created.iter().zip(places).filter(|(created, _)| !created.is_repeat);
+        queue.put(fresh.map(|(created, (priority, due_ms))| {
+            (created.present.job_id.clone(), priority, due_ms)
+        }));
+        Ok(created)
+    }
+
+    /// Takes a report on any job, in a queue or not, and waits until it is on disk. Whoever leases the job
+    /// proves it with the lease's token.
+    pub fn report(
+        &self,
+        id: &Identifier,
+        report: &Report,
+        token: Option<&str>,
+    ) -> Result<Updated, LeaseError> {
+        let altered = self.0.alter(id, report, token)?;
+        let stored = self.0.jobs.await_written(&altered);
+        let is_repeat = altered.is_repeat;
+        Ok(Updated { present: altered.job.present, is_repeat, stored })
+    }
+
+    /// Tries a failed job again, as a new one: what has ended stays ended for those who watched it.
+    pub fn retry(&self, id: &Identifier) -> Result<Created, RetryError> {
+        let job = self.0.jobs.get(id).ok_or(RetryError::Unknown)?;
+        let assignment = job.assignment.ok_or(RetryError::Unknown)?;
+        if job.present.status != JobStatus::Failed || !job.present.is_terminal() {
+            return Err(RetryError::NotFailed(job.present.status));
+        }
+        let again = Identifier::from(uuid::Uuid::new_v4());
+        self.0.jobs.alter(id, |job| {
+            let assignment = job.assignment.as_mut().ok_or(RetryError::Unknown)?;
+            if let Some(already) = &assignment.retried_as {
+                return Err(RetryError::Already(already.clone()));
+            }
+            assignment.retried_as = Some(again.clone());
+            Ok(Vec::new())
+        })?;
+        let task = NewTask {
+            id: Some(again),
+            job_name: assignment.job_name,
+            data: job.payload,
+            priority: assignment.priority,
+            attempts: Some(assignment.attempts),
+            backoff: Some(assignment.backoff),
+            ..NewTask::default()
+        };
+        let mut created = self.add(&assignment.queue, vec![task], true).inspect_err(|_| {
+            // It can be tried another time.
+            let undo = self.0.jobs.alter(id, |job| {
+                if let Some(assignment) = &mut job.assignment {
+                    assignment.retried_as = None;
+                }
+                Ok::<_, UpdateError>(Vec::new())
+            });
+            drop(undo);
+        })?;
+        created.pop().ok_or(RetryError::Unknown)
+    }
+
+    /// Takes away a job that has ended, or that nobody has begun.
+    pub fn remove(&self, id: &Identifier) -> Result<JobUpdate, RemoveError> {
+        let job = self.0.jobs.get(id).ok_or(RemoveError::Unknown)?;
+        let is_waiting = job.present.status == JobStatus::Pending && job.assignment.is_some();
+        if is_waiting {
+            let cancelled = self.report(id, &Report::of(JobStatus::Cancelled), None);
+            drop(cancelled);
+        }
+        self.0.jobs.remove(id)
+    }
+
+    /// Lets no job of a queue begin, or lets them again; none if there is no such queue. Waits until that is on
+    /// disk.
+    pub fn pause(&self, name: &Identifier, is_paused: bool) -> Option<QueueReport> {
+        let queue = self.0.queue(name)?;
+        let totals = queue.pause(is_paused);
+        let ticket = self.0.save(name, totals, Certainty::Power);
+        if let Err(trouble) = self.0.records.await_written(ticket, Duration::from_secs(5)) {
+            log::warn!(queue:% = name; "whether the queue is paused is not on disk: {trouble}");
+        }
+        Some(queue.report())
+    }
+
+    /// How each queue is, in the order of their names.
+    pub fn reports(&self) -> Vec<QueueReport> {
+        self.0.all().iter().map(|queue| queue.report()).collect()
+    }
+
+    /// How one queue works, how it is and how its workers are.
+    pub fn describe(
+        &self,
+        name: &Identifier,
+    ) -> Option<(QueueConfig, QueueReport, Vec<WorkerReport>)> {
+        let queue = self.0.queue(name)?;
+        Some((queue.config.clone(), queue.report(), queue.workers()))
+    }
+
+    /// How each worker is.
+    pub fn workers(&self) -> Vec<WorkerReport> {
+        self.0.all().iter().flat_map(|queue| queue.workers()).collect()
+    }
+
+    /// Looks at how a queue is and does something in the same moment, before every later news of it; it is
+    /// shown nothing if there is no such queue.
+    pub fn watch_queue<T>(
+        &self,
+        name: &Identifier,
+        look: impl FnOnce(Option<&QueueReport>) -> T,
+    ) -> T {
+        match self.0.queue(name) {
+            Some(queue) => queue.watch(|report| look(Some(report))),
+            None => look(None),
+        }
+    }
+
+    /// The same for a worker, of whatever queue.
+    pub fn watch_worker<T>(
+        &self,
+        id: &Identifier,
+        look: impl FnOnce(Option<&WorkerReport>) -> T,
+    ) -> T {
+        match self.0.all().iter().find(|queue| queue.knows(id)) {
+            Some(queue) => queue.watch_worker(id, look),
+            None => look(None),
+        }
+    }
+
+    /// Lets no job begin any more, has those under way left off, and waits for the workers at most this
+    /// long; true if they have ended. What is left off begins again after the next start.
+    pub fn stop(&self, at_most: Duration) -> bool {
+        // In this order: what is left off must not be begun again.
+        for queue in self.0.all() {
+            queue.stop();
+        }
+        self.0.stop.trigger();
+        let deadline = Instant::now() + at_most;
+        let mut threads = std::mem::take(&mut *self.0.threads.lock());
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for thread in threads.drain(..) {
+            // A panic was reported where it happened.
+            let _ = thread.join();
+        }
+        true
+    }
+}

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::event::RequestKey;
 use crate::event::job_update::JobUpdate;
 use crate::event::topic::Identifier;
+use crate::publish::queues::assignment::Assignment;
 
 /// What is known of one job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Job {
     /// How long nothing may be heard of it, in milliseconds; zero: as long as it likes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lease_ms: u64,
+    /// The queue that it is in, if it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<Assignment>,
     /// SHA-256 of the request that made it, in hexadecimal, if that had a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_digest: Option<String>,
@@ -60,6 +64,8 @@ pub struct NewJob {
     pub payload: Option<Arc<RawValue>>,
     /// How long nothing may be heard of it, in milliseconds; zero: as long as it likes.
     pub lease_ms: u64,
+    /// The queue that it is in, if it is in one.
+    pub assignment: Option<Assignment>,
 }
 
 impl NewJob {
@@ -82,6 +88,7 @@ impl NewJob {
             updated_ms: now_ms,
             payload: self.payload,
             lease_ms: self.lease_ms,
+            assignment: self.assignment,
             request_digest: self.request.map(|request| hexadecimal(&request.digest)),
             update_ids: VecDeque::new(),
         }

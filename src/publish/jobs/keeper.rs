@@ -1,7 +1,7 @@
 //! What all handles on the jobs share: each change is made under the job's lock, written, and then shown.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::lease::Alarms;
 use super::outcome::{CreateError, Created, UpdateError, Updated};
 use super::report::{self, Report};
 use super::table::{Kept, Slot, Table};
-use super::{Change, Limits, Listener};
+use super::{Change, Limits, Listener, Lost};
 use crate::clock::Clock;
 use crate::event::job_update::JobUpdate;
 use crate::event::topic::{Identifier, Topic};
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub listeners: RwLock<Vec<Listener>>,
     pub counters: Counters,
     pub alarms: Alarms,
+    /// Takes back the jobs of queues whose worker is lost.
+    pub lost: OnceLock<Lost>,
     pub stop: Shutdown,
     pub thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -46,6 +48,17 @@ impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Jobs").field("limits", &self.limits).finish_non_exhaustive()
     }
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub struct Altered {
+    /// The job after it.
+    pub job: Job,
+    /// It had been made before.
+    pub is_repeat: bool,
+    /// When it is on disk.
+    pub(super) ticket: Ticket,
 }
 
 impl Shared {
@@ -142,24 +155,45 @@ impl Shared {
         id: &Identifier,
         report: &Report,
     ) -> Result<(Updated, Ticket), UpdateError> {
+        let altered = self.alter(id, |_| Ok::<_, UpdateError>(vec![report.clone()]))?;
+        let Altered { job, is_repeat, ticket } = altered;
+        Ok((Updated { present: job.present, is_repeat, stored: Ok(()) }, ticket))
+    }
+
+    /// Changes a job and gives it one state after the other, in one moment; or neither, if `change` or
+    /// one of its reports fails, or the first report has come before.
+    pub fn alter<E: From<UpdateError>>(
+        self: &Arc<Self>,
+        id: &Identifier,
+        change: impl FnOnce(&mut Job) -> Result<Vec<Report>, E>,
+    ) -> Result<Altered, E> {
         let slot = self.find(id).ok_or(UpdateError::Unknown)?;
         let mut kept = slot.kept.lock();
-        let present = &kept.job.present;
-        if let Some(name) = &report.update_id
-            && kept.job.update_ids.contains(name)
-        {
-            let updated = Updated { present: present.clone(), is_repeat: true, stored: Ok(()) };
+        let mut job = kept.job.clone();
+        let reports = change(&mut job)?;
+        let name = reports.first().and_then(|report| report.update_id.as_deref());
+        if name.is_some_and(|name| job.update_ids.iter().any(|known| known == name)) {
             // What it came to the first time may still be on its way to the disk.
-            return Ok((updated, self.records.latest()));
+            let ticket = self.records.latest();
+            return Ok(Altered { job: kept.job.clone(), is_repeat: true, ticket });
         }
-        let next = self.next(present, report)?;
-        if !self.records.has_room() {
-            return Err(UpdateError::Busy);
+        let mut states = Vec::with_capacity(reports.len());
+        for report in &reports {
+            let present = states.last().unwrap_or(&job.present);
+            states.push(self.next(present, report)?);
         }
-        kept.job.note_update_id(report.update_id.as_deref(), self.limits.update_ids);
-        let ticket = self.put(&slot, &mut kept, next);
-        let present = kept.job.present.clone();
-        Ok((Updated { present, is_repeat: false, stored: Ok(()) }, ticket))
+        if !self.records.has_room() && !states.is_empty() {
+            return Err(UpdateError::Busy.into());
+        }
+        job.note_update_id(name, self.limits.update_ids);
+        if job.lease_ms > 0 && job.lease_ms != kept.job.lease_ms {
+            let due = self.clock.now() + Duration::from_millis(job.lease_ms);
+            self.alarms.set(due, slot.number);
+        }
+        kept.job = job;
+        let shown = states.into_iter().map(|state| self.put(&slot, &mut kept, state)).last();
+        let ticket = shown.unwrap_or_else(|| self.write(&slot, &kept, Certainty::Process, None));
+        Ok(Altered { job: kept.job.clone(), is_repeat: false, ticket })
     }
 
     /// Gives a job its next state.
@@ -181,11 +215,15 @@ impl Shared {
         let is_end = update.is_terminal();
         let certainty =
             if is_end || update.revision == 1 { Certainty::Power } else { Certainty::Process };
-        // Strings, numbers and JSON that was read as such can always be written.
-        let text = serde_json::to_string(&kept.job).unwrap_or_default();
         let (shared, place) = (self.clone(), slot.clone());
         let then: Then = Box::new(move |_| shared.show(&place, &update));
-        self.records.put(KIND, &slot.id, text, certainty, Some(then))
+        self.write(slot, kept, certainty, Some(then))
+    }
+
+    fn write(&self, slot: &Slot, kept: &Kept, certainty: Certainty, then: Option<Then>) -> Ticket {
+        // Strings, numbers and JSON that was read as such can always be written.
+        let text = serde_json::to_string(&kept.job).unwrap_or_default();
+        self.records.put(KIND, &slot.id, text, certainty, then)
     }
 
     /// Tells the watchers, and whoever else listens, of a state that is on disk.

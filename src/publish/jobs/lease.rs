@@ -84,18 +84,22 @@ impl Shared {
     pub(super) fn tick(self: &Arc<Self>) {
         for number in self.alarms.take_due(self.clock.now()) {
             let slot = self.table.lock().numbered(number).cloned();
-            if let Some(slot) = slot {
-                self.look_after(&slot);
+            let Some(slot) = slot else { continue };
+            let is_lost = self.look_after(&slot);
+            // Not under the job's lock: whoever takes it back changes it.
+            if let Some(lost) = self.lost.get().filter(|_| is_lost) {
+                lost(&slot.id);
             }
         }
         self.let_go();
     }
 
-    fn look_after(self: &Arc<Self>, slot: &Arc<Slot>) {
+    /// Looks whether something was heard of a job; true if it is lost and somebody else decides about it.
+    fn look_after(self: &Arc<Self>, slot: &Arc<Slot>) -> bool {
         let mut kept = slot.kept.lock();
         let present = &kept.job.present;
         if present.is_terminal() || kept.job.lease_ms == 0 {
-            return;
+            return false;
         }
         let now = self.clock.now();
         let lease = Duration::from_millis(kept.job.lease_ms);
@@ -103,12 +107,15 @@ impl Shared {
         let due = kept.heard_at + lease + grace;
         if now < due {
             self.alarms.set(due, slot.number);
+        } else if present.stalled && kept.job.assignment.is_some() {
+            return true;
         } else if present.stalled {
             self.give_up(slot, &mut kept);
         } else {
             self.call_stalled(slot, &mut kept);
             self.alarms.set(now + self.limits.stall_grace, slot.number);
         }
+        false
     }
 
     fn call_stalled(self: &Arc<Self>, slot: &Arc<Slot>, kept: &mut Kept) {

@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::topic::Identifier;
 
 /// The built-in processors, by the word that stands for each in the settings.
@@ -65,7 +67,7 @@ pub enum ProcessorChoice {
 }
 
 /// The pause between two attempts at a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backoff {
     /// Whether it grows.
     pub kind: BackoffKind,
@@ -74,7 +76,8 @@ pub struct Backoff {
 }
 
 /// Whether the pauses between attempts grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BackoffKind {
     /// They are all the same.
     Fixed,

@@ -1,0 +1,179 @@
+//! One attempt at a queue's job: how it begins and how it ends, as changes of the job's record.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::assignment::{Assignment, Holder};
+use super::processor::{Failure, Task};
+use crate::event::job_update::JobStatus;
+use crate::event::topic::Identifier;
+use crate::publish::jobs::{Altered, Conflict, Job, Jobs, Report, UpdateError};
+
+/// What is said of a job whose worker is gone.
+pub(super) const LOST_WORKER: &str = "lost_worker";
+
+/// Begins an attempt; fails if the job is not pending any more.
+pub(super) fn begin(
+    jobs: &Jobs,
+    id: &Identifier,
+    holder: Option<Holder>,
+    lease_ms: u64,
+) -> Result<Task, UpdateError> {
+    let altered = jobs.alter(id, |job| {
+        if job.present.status != JobStatus::Pending {
+            return Err(conflict(job, Conflict::Ended));
+        }
+        job.lease_ms = lease_ms;
+        assignment(job)?.holder = holder;
+        // What was said while it waited is over.
+        let (stage, message) = (Some(String::new()), Some(String::new()));
+        Ok(vec![Report { stage, message, ..Report::of(JobStatus::Processing) }])
+    })?;
+    task(altered.job).ok_or(UpdateError::Unknown)
+}
+
+/// The job as its processor sees it.
+fn task(job: Job) -> Option<Task> {
+    let assignment = job.assignment?;
+    let data = job.payload.map(|payload| serde_json::from_str(payload.get()));
+    Some(Task {
+        job_id: job.present.job_id,
+        queue_name: assignment.queue,
+        job_name: assignment.job_name,
+        // It was read as JSON when it came.
+        data: data.and_then(Result::ok).unwrap_or(Value::Null),
+        attempt: job.present.attempt,
+        attempts: assignment.attempts,
+    })
+}
+
+/// Ends an attempt with a result.
+pub(super) fn complete(
+    jobs: &Jobs,
+    id: &Identifier,
+    attempt: u32,
+    result: &Value,
+) -> Result<Altered, UpdateError> {
+    let result = serde_json::value::to_raw_value(result).ok().map(Arc::from);
+    jobs.alter(id, |job| {
+        let report = Report { result, attempt: Some(attempt), ..Report::of(JobStatus::Completed) };
+        let_go(job)?;
+        Ok(vec![report])
+    })
+}
+
+/// Ends an attempt without one; if another may follow, the job is pending again.
+pub(super) fn fail(
+    jobs: &Jobs,
+    id: &Identifier,
+    attempt: u32,
+    failure: &Failure,
+    now_ms: u64,
+) -> Result<Altered, UpdateError> {
+    let report = Report {
+        error: Some(failure.message.clone()),
+        message: Some(failure.message.clone()),
+        attempt: Some(attempt),
+        retryable: failure.is_retryable,
+        ..Report::of(JobStatus::Failed)
+    };
+    jobs.alter(id, |job| failed(job, report, now_ms))
+}
+
+/// What a failure that was reported leads to: the end, or the next attempt after a pause.
+pub(super) fn failed(
+    job: &mut Job,
+    mut report: Report,
+    now_ms: u64,
+) -> Result<Vec<Report>, UpdateError> {
+    let attempt = report.attempt.unwrap_or(job.present.attempt);
+    let assignment = let_go(job)?;
+    assignment.failures += 1;
+    report.retryable &= assignment.failures < assignment.attempts;
+    if !report.retryable {
+        return Ok(vec![report]);
+    }
+    let pause = assignment.backoff.after(assignment.failures);
+    assignment.due_ms = now_ms + pause.as_millis() as u64;
+    let next = Report {
+        attempt: Some(attempt + 1),
+        stage: Some("waiting".into()),
+        message: Some(format!(
+            "Attempt {} of {} begins in {:.1} s.",
+            assignment.failures + 1,
+            assignment.attempts,
+            pause.as_secs_f64()
+        )),
+        ..Report::of(JobStatus::Pending)
+    };
+    Ok(vec![report, next])
+}
+
+/// Takes an attempt back of which nobody knows what became; a job that is lost too often has failed.
+pub(super) fn take_back(
+    jobs: &Jobs,
+    id: &Identifier,
+    max_losses: u32,
+) -> Result<Altered, UpdateError> {
+    jobs.alter(id, |job| {
+        if job.present.status == JobStatus::Pending {
+            return Ok(Vec::new());
+        }
+        let attempt = job.present.attempt;
+        let was_failed = job.present.status == JobStatus::Failed;
+        let assignment = let_go(job)?;
+        assignment.losses += 1;
+        let may_go_on = max_losses == 0 || assignment.losses <= max_losses;
+        let lost = Report {
+            error: Some(LOST_WORKER.into()),
+            retryable: may_go_on,
+            ..Report::of(JobStatus::Failed)
+        };
+        let again = Report {
+            attempt: Some(attempt + 1),
+            stage: Some("waiting".into()),
+            message: Some("Its worker was lost; it waits for another.".into()),
+            ..Report::of(JobStatus::Pending)
+        };
+        Ok(match (was_failed, may_go_on) {
+            (true, _) => vec![again],
+            (false, true) => vec![lost, again],
+            (false, false) => vec![lost],
+        })
+    })
+}
+
+/// Gives an attempt back that was left off in good order: it does not count.
+pub(super) fn give_back(
+    jobs: &Jobs,
+    id: &Identifier,
+    attempt: u32,
+) -> Result<Altered, UpdateError> {
+    jobs.alter(id, |job| {
+        let_go(job)?;
+        let again = Report {
+            attempt: Some(attempt + 1),
+            stage: Some("waiting".into()),
+            message: Some("It was given back and waits for another worker.".into()),
+            ..Report::of(JobStatus::Pending)
+        };
+        Ok(vec![again])
+    })
+}
+
+/// Nobody has the job any more.
+pub(super) fn let_go(job: &mut Job) -> Result<&mut Assignment, UpdateError> {
+    job.lease_ms = 0;
+    let assignment = assignment(job)?;
+    assignment.holder = None;
+    Ok(assignment)
+}
+
+fn assignment(job: &mut Job) -> Result<&mut Assignment, UpdateError> {
+    job.assignment.as_mut().ok_or(UpdateError::Unknown)
+}
+
+pub(super) fn conflict(job: &Job, conflict: Conflict) -> UpdateError {
+    UpdateError::Conflict { conflict, present: Box::new(job.present.clone()) }
+}

@@ -16,7 +16,9 @@ use tidings::clock::{Clock, SystemClock};
 use tidings::hub::{Hub, Journal, Past};
 use tidings::publish::Publisher;
 use tidings::publish::jobs::Jobs;
+use tidings::publish::processors;
 use tidings::publish::pubsub::Pubsub;
+use tidings::publish::queues::{Ground, Queues};
 use tidings::publish::summarizer::Summarizer;
 use tidings::serve::{self, App, listener};
 use tidings::settings::machine::{self, Machine};
@@ -177,13 +179,23 @@ fn start(
         max_event_bytes,
         clock.clone(),
     )?;
+    let configs = processors::with_built_in(settings.queues);
+    let processors = processors::of_queues(&configs, &settings.summaries);
+    let ground = Ground {
+        jobs: jobs.clone(),
+        publisher: publisher.clone(),
+        records: jobs.records().clone(),
+        clock: clock.clone(),
+    };
+    let queues = Queues::start(ground, configs, processors, &found, settings.queue_limits)?;
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));
     let pubsub = Pubsub::new(settings.pubsub, clock.clone());
     let pushers = (settings.pubsub_auth == PubsubAuth::Oidc)
         .then(|| Oidc::new(settings.pubsub_token, clock.clone()));
-    let mut app = App::new(hub, publisher, jobs, settings.serve, settings.publish, clock)?;
+    let mut app =
+        App::new(hub, publisher, (jobs, queues), settings.serve, settings.publish, clock)?;
     (app.pubsub, app.pushers) = (pubsub, pushers);
     app.summarizer = summarizer.transpose()?;
     Ok(app)

@@ -84,6 +84,7 @@ use crate::hub::Hub;
 use crate::publish::Publisher;
 use crate::publish::jobs::Jobs;
 use crate::publish::pubsub::{self, Pubsub};
+use crate::publish::queues::Queues;
 use crate::publish::summarizer::Summarizer;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -97,6 +98,8 @@ pub struct App {
     pub publisher: Publisher,
     /// What becomes of jobs, and who is told.
     pub jobs: Jobs,
+    /// Jobs that wait for somebody to do them.
+    pub queues: Queues,
     /// What outlives the process; none if everything is in memory only.
     pub store: Option<Store>,
     /// Who makes summaries; none if they are off.
@@ -143,7 +146,7 @@ impl App {
     pub fn new(
         hub: Hub,
         publisher: Publisher,
-        jobs: Jobs,
+        (jobs, queues): (Jobs, Queues),
         limits: Limits,
         publish_limits: crate::publish::Limits,
         clock: Arc<dyn Clock>,
@@ -152,6 +155,7 @@ impl App {
             hub,
             publisher,
             jobs,
+            queues,
             store: None,
             summarizer: None,
             pubsub: Pubsub::new(pubsub::Limits::default(), clock.clone()),

@@ -31,7 +31,7 @@ pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
 use crate::access::oidc;
-use crate::publish::queues::config::QueueConfig;
+use crate::publish::queues::{self as publish_queues, config::QueueConfig};
 use crate::publish::{fetch, jobs, pubsub, summarizer};
 use crate::{client, hub, publish, serve, store};
 
@@ -101,6 +101,8 @@ pub struct Settings {
     pub pubsub_auth: PubsubAuth,
     /// What stands in the token of those who may.
     pub pubsub_token: oidc::Expected,
+    /// What all queues together may use.
+    pub queue_limits: publish_queues::Limits,
     /// The queues that the file declares.
     pub queues: Vec<QueueConfig>,
     /// What is logged, and how.
@@ -124,6 +126,7 @@ impl Default for Settings {
             pubsub: pubsub::Limits::default(),
             pubsub_auth: PubsubAuth::Off,
             pubsub_token: oidc::Expected::default(),
+            queue_limits: publish_queues::Limits::default(),
             queues: Vec::new(),
             log: Log { filter: "info".into(), format: LogFormat::Text },
         }

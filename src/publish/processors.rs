@@ -6,5 +6,47 @@ pub mod command;
 // A talk's key sentences.
 pub mod summarize;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::summarize::Summarize;
+use super::queues::config::{BUILT_IN, ProcessorChoice, QueueConfig};
+use super::queues::processor::Processor;
+use super::summarizer;
+use crate::event::topic::Identifier;
+
+/// The queues of the settings, and those of the built-in processors that the settings say nothing of.
+pub fn with_built_in(mut configs: Vec<QueueConfig>) -> Vec<QueueConfig> {
+    for word in BUILT_IN {
+        if configs.iter().all(|config| config.name.as_str() != word)
+            && let Ok(name) = word.parse()
+        {
+            let processor = ProcessorChoice::BuiltIn(word.to_owned());
+            configs.push(QueueConfig { processor, ..QueueConfig::named(name) });
+        }
+    }
+    configs
+}
+
+/// The processor of each queue that is worked on in this process.
+pub fn of_queues(
+    configs: &[QueueConfig],
+    summaries: &summarizer::Limits,
+) -> HashMap<Identifier, Arc<dyn Processor>> {
+    let made =
+        configs.iter().filter_map(|config| Some((config.name.clone(), of(config, summaries)?)));
+    made.collect()
+}
+
+fn of(config: &QueueConfig, summaries: &summarizer::Limits) -> Option<Arc<dyn Processor>> {
+    match &config.processor {
+        ProcessorChoice::BuiltIn(word) if word == "summarize" => {
+            let max_bytes = summaries.max_transcript_bytes;
+            Some(Arc::new(Summarize::new(summaries.length, max_bytes)))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -144,6 +144,18 @@ impl Queues {
         Ok(queues)
     }
 
+    /// Queues of which none is worked on in this process, and which are gone after it.
+    pub fn in_memory(
+        jobs: &Jobs,
+        publisher: &Publisher,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let (jobs, publisher) = (jobs.clone(), publisher.clone());
+        let records = jobs.records().clone();
+        let ground = Ground { jobs, publisher, records, clock };
+        Self::start(ground, Vec::new(), HashMap::new(), &[], Limits::default())
+    }
+
     /// Puts jobs in a queue, all or none; a queue of that name is made if there is none. If `is_durable`,
     /// waits until they are on disk.
     pub fn add(

@@ -329,6 +329,7 @@ pub(super) mod tests {
     use crate::clock::{Clock, SystemClock};
     use crate::hub::{self, Hub};
     use crate::publish::jobs::Jobs;
+    use crate::publish::queues::Queues;
     use crate::publish::{self, Publisher};
     use crate::serve::{self, Limits, listener};
     use crate::shutdown::Shutdown;
@@ -339,7 +340,10 @@ pub(super) mod tests {
         let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
         let publisher = Publisher::new(hub.clone(), None, &limits, clock.clone());
         let jobs = Jobs::in_memory(publisher.clone(), clock.clone()).unwrap();
-        Arc::new(App::new(hub, publisher, jobs, Limits::default(), limits, clock).unwrap())
+        let queues = Queues::in_memory(&jobs, &publisher, clock.clone()).unwrap();
+        Arc::new(
+            App::new(hub, publisher, (jobs, queues), Limits::default(), limits, clock).unwrap(),
+        )
     }
 
     /// A handler that goes on in a protocol of its own: it sends back what it is sent.

@@ -135,6 +135,9 @@ pub(super) fn drain(app: &Arc<App>, mut workers: Workers) {
     {
         log::warn!("the summarizer did not end in time");
     }
+    if !app.queues.stop(limit / 2) {
+        log::warn!("a job did not end in time; it begins again after the next start");
+    }
     app.hub.end_all(EndReason::Shutdown);
     reception::last_call(app, &mut workers);
     drop(workers);

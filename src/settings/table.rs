@@ -30,6 +30,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Events", EVENTS),
     ("Durability", DURABILITY),
     ("Jobs", JOBS),
+    ("Queues", QUEUES),
     ("Summaries", SUMMARIES),
     ("Fetching", FETCHING),
     ("Pub/Sub", PUBSUB),
@@ -412,6 +413,41 @@ static JOBS: &[Setting] = &[
         Milliseconds(A_DAY_MS, |s| &mut s.jobs.store_wait),
         "How long whoever makes a job or reports on one waits for the disk before it is told that it is \
          not known whether that is there; 0 is for ever",
+    ),
+];
+
+static QUEUES: &[Setting] = &[
+    Setting::new(
+        "max_queues",
+        Count(0..=MILLION, |s| &mut s.queue_limits.max_queues),
+        "Queues that there may be, those of the file included; one is made by the first job or worker that \
+         names it; 0 is no limit",
+    ),
+    Setting::new(
+        "queue_report_ms",
+        Milliseconds(A_DAY_MS, |s| &mut s.queue_limits.report_pause),
+        "Pause between two reports on how a queue and its workers are; 0 is a millisecond",
+    ),
+    Setting::new(
+        "max_job_losses",
+        Count(0..=MILLION, |s| &mut s.queue_limits.max_losses),
+        "How often a queue's job may lose its worker, or the server under it, before it has failed; 0 is no \
+         limit",
+    ),
+    Setting::new(
+        "job_lease_seconds",
+        Seconds(1..=86_400, |s| &mut s.queue_limits.lease),
+        "How long a worker outside may say nothing of a job that it leased, if it does not choose",
+    ),
+    Setting::new(
+        "max_job_lease_seconds",
+        Seconds(1..=31_536_000, |s| &mut s.queue_limits.max_lease),
+        "The longest that it can choose",
+    ),
+    Setting::new(
+        "max_lease_wait_seconds",
+        Seconds(A_DAY, |s| &mut s.queue_limits.max_lease_wait),
+        "The longest that a worker outside can wait for a job in one request; 0 is not at all",
     ),
 ];
 

@@ -211,6 +211,7 @@ fn every_limit_is_a_setting() {
         ("src/publish/summarizer.rs", "summaries"),
         ("src/publish/fetch.rs", "fetch"),
         ("src/publish/jobs.rs", "jobs"),
+        ("src/publish/queues.rs", "queue_limits"),
     ];
     for (path, group) in structs {
         let text = read(path);

@@ -85,7 +85,8 @@ pub(super) fn nearest(typed: &str) -> Option<&'static Setting> {
         strsim::jaro(typed, setting.name).max(strsim::jaro(typed, &older))
     };
     let scored = table::all().map(|setting| (likeness(setting), setting));
-    let alike = scored.filter(|(likeness, _)| *likeness > ALIKE);
+    // One letter is like any name that begins with it.
+    let alike = scored.filter(|(likeness, _)| *likeness > ALIKE && typed.len() > 2);
     alike.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, setting)| setting)
 }
 

@@ -12,6 +12,7 @@ use tidings::event::topic::Topic;
 use tidings::event::{EventData, EventName, NewEvent};
 use tidings::hub::{self, Hub};
 use tidings::publish::jobs::Jobs;
+use tidings::publish::queues::Queues;
 use tidings::publish::{self, Publisher};
 use tidings::serve::{self, App, listener};
 use tidings::shutdown::Shutdown;
@@ -29,7 +30,9 @@ pub fn start() -> io::Result<(SocketAddr, Deliver)> {
     let publish_limits = publish::Limits::default();
     let publisher = Publisher::new(hub.clone(), None, &publish_limits, clock.clone());
     let jobs = Jobs::in_memory(publisher.clone(), clock.clone())?;
-    let app = Arc::new(App::new(hub.clone(), publisher, jobs, limits, publish_limits, clock)?);
+    let queues = Queues::in_memory(&jobs, &publisher, clock.clone())?;
+    let work = (jobs, queues);
+    let app = Arc::new(App::new(hub.clone(), publisher, work, limits, publish_limits, clock)?);
     thread::spawn(move || serve::run(&listener, &app, &Shutdown::new()));
     let name: EventName = "test".parse().map_err(io::Error::other)?;
     Ok((address, Box::new(move |data| deliver(&hub, &name, data))))

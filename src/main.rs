@@ -180,7 +180,7 @@ fn start(
         clock.clone(),
     )?;
     let configs = processors::with_built_in(settings.queues);
-    let processors = processors::of_queues(&configs, &settings.summaries);
+    let processors = processors::of_queues(&configs, &settings.summaries, &clock);
     let ground = Ground {
         jobs: jobs.clone(),
         publisher: publisher.clone(),

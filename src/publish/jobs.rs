@@ -39,7 +39,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 
 pub use self::figures::Figures;
-pub use self::job::{Job, NewJob};
+pub use self::job::{Job, NewJob, Step};
 pub(super) use self::keeper::Altered;
 pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated};
 pub use self::report::{Conflict, Report};

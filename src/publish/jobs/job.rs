@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::event::RequestKey;
-use crate::event::job_update::JobUpdate;
+use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::topic::Identifier;
 use crate::publish::queues::assignment::Assignment;
 
@@ -18,6 +18,9 @@ pub struct Job {
     pub present: JobUpdate,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
+    /// What it went through, the oldest first: of many steps the first and the latest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<Step>,
     /// When it last changed, by this server's clock.
     pub updated_ms: u64,
     /// What is to be done, in its maker's words.
@@ -37,7 +40,46 @@ pub struct Job {
     pub update_ids: VecDeque<String>,
 }
 
+/// A step in a job's life: another status, stage or attempt than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// When it came, by this server's clock, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// Where in its life the job was.
+    pub status: JobStatus,
+    /// What it was at, in a word; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stage: String,
+    /// Which attempt it was.
+    pub attempt: u32,
+    /// Nothing was heard of it for longer than was agreed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stalled: bool,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// So many steps of a job are remembered.
+const MAX_STEPS: usize = 100;
+/// So many of them from its beginning.
+const FIRST_STEPS: usize = 10;
+
 impl Job {
+    /// Gives it its next state.
+    pub(super) fn advance(&mut self, next: JobUpdate, now_ms: u64) {
+        let step = Step::of(&next, now_ms);
+        if !self.timeline.last().is_some_and(|last| last.is_like(&step)) {
+            if self.timeline.len() >= MAX_STEPS {
+                self.timeline.remove(FIRST_STEPS);
+            }
+            self.timeline.push(step);
+        }
+        self.updated_ms = now_ms;
+        self.present = next;
+    }
+
     /// Remembers the name of a report, and forgets the oldest if there are more than so many.
     pub(super) fn note_update_id(&mut self, name: Option<&str>, at_most: usize) {
         let Some(name) = name.filter(|_| at_most > 0) else { return };
@@ -45,6 +87,24 @@ impl Job {
             self.update_ids.pop_front();
         }
         self.update_ids.push_back(name.to_owned());
+    }
+}
+
+impl Step {
+    fn of(update: &JobUpdate, time_ms: u64) -> Self {
+        Self {
+            time_ms,
+            status: update.status,
+            stage: update.stage.clone(),
+            attempt: update.attempt,
+            stalled: update.stalled,
+            error: update.error.clone(),
+        }
+    }
+
+    /// Whether only the time differs.
+    fn is_like(&self, other: &Self) -> bool {
+        Self { time_ms: other.time_ms, ..self.clone() } == *other
     }
 }
 
@@ -83,6 +143,7 @@ impl NewJob {
     pub(super) fn into_job(self, id: Identifier, now_ms: u64) -> Job {
         let present = JobUpdate::pending(id, now_ms);
         Job {
+            timeline: vec![Step::of(&present, now_ms)],
             present,
             created_ms: now_ms,
             updated_ms: now_ms,
@@ -112,4 +173,26 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeline_has_a_jobs_first_steps_and_its_latest() {
+        let mut job = NewJob::default().into_job("a".parse().unwrap(), 0);
+        for n in 1..=500_u64 {
+            // Each step comes twice: the second time only its progress differs.
+            for progress in [1.0, 2.0] {
+                let stage = format!("stage-{n}");
+                let next = JobUpdate { progress, stage, ..job.present.clone() };
+                job.advance(next, n);
+            }
+        }
+        assert_eq!(job.timeline.len(), MAX_STEPS);
+        let times: Vec<u64> = job.timeline.iter().map(|step| step.time_ms).collect();
+        assert_eq!(times[..FIRST_STEPS], (0..10).collect::<Vec<_>>());
+        assert_eq!(times[FIRST_STEPS..], (411..=500).collect::<Vec<_>>());
+    }
 }

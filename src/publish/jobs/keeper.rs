@@ -204,8 +204,7 @@ impl Shared {
 
     /// Gives a job its next state, though nothing was heard of it.
     pub fn set(self: &Arc<Self>, slot: &Arc<Slot>, kept: &mut Kept, next: JobUpdate) -> Ticket {
-        kept.job.updated_ms = self.clock.unix_ms();
-        kept.job.present = next;
+        kept.job.advance(next, self.clock.unix_ms());
         self.save(slot, kept)
     }
 

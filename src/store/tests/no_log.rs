@@ -57,6 +57,19 @@ fn what_the_log_says_is_known_before_anything_can_be_written() {
 }
 
 #[test]
+fn a_log_of_an_older_version_is_known_too_and_brought_up_to_date() {
+    let place = Place::new();
+    drop(an_earlier_life(&place));
+    let file = || rusqlite::Connection::open(place.file("tidings.db")).unwrap();
+    file().execute_batch("DROP INDEX event_by_request; PRAGMA user_version = 1").unwrap();
+    let version = || schema::version(&file()).unwrap();
+    assert_eq!(birth(&place).glimpse().past.asked.len(), 1);
+    assert_eq!(version(), 1, "looking changes nothing");
+    let (_store, past) = place.open();
+    assert_eq!((past.asked.len(), past.recent.len(), version()), (1, 11, schema::VERSION));
+}
+
+#[test]
 fn without_a_log_from_before_there_is_nothing_to_know() {
     let place = Place::new();
     let _obstacle = obstacle(&place);

@@ -78,7 +78,7 @@ impl Drop for End<'_> {
         let mut pending = desk.pending.lock();
         pending.has_ended = true;
         if has_failed {
-            let trouble = "the thread that writes to it has failed; restart the server";
+            let trouble = "the thread that writes to the disk has failed; restart the server";
             pending.trouble = Some(trouble.to_owned());
             desk.is_failing.store(true, Ordering::Release);
         }

@@ -186,6 +186,9 @@ impl Publisher {
             let taken = self.take(event)?;
             return Ok(self.answer(&taken, keeping));
         };
+        if let Some(journal) = &self.0.journal {
+            self.recall(journal.asked_before());
+        }
         let (taken, is_repeat) = match self.0.requests.begin(&request, self.0.clock.now())? {
             Begun::First(ticket) => {
                 let taken = self.take(event)?;

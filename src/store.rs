@@ -46,7 +46,7 @@ use self::writer::Desk;
 use crate::clock::Clock;
 use crate::event::subscription::Subscription;
 use crate::event::{Event, EventId, EventName};
-use crate::hub::{GapReason, Journal, Page, Past, Remains};
+use crate::hub::{Asked, GapReason, Journal, Page, Past, Remains};
 use crate::shutdown::Shutdown;
 
 /// What the store may use; `0` (or a zero duration) means off unless said otherwise.
@@ -300,6 +300,10 @@ impl Journal for Store {
 
     fn age(&self) -> Duration {
         self.0.desk.age()
+    }
+
+    fn asked_before(&self) -> Vec<Asked> {
+        self.0.desk.asked_before()
     }
 }
 

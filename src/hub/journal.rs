@@ -56,6 +56,11 @@ pub trait Journal: Send + Sync + fmt::Debug {
 
     /// How long an event is kept, if it is not pushed out; zero: for ever.
     fn age(&self) -> Duration;
+
+    /// Requests of an earlier process that are known only since the disk could be read, once.
+    fn asked_before(&self) -> Vec<Asked> {
+        Vec::new()
+    }
 }
 
 /// What a hub is told of the time before it.

@@ -5,6 +5,7 @@
 //! Field" of the IETF's httpapi working group is followed where it speaks: a key that comes back with
 //! another request is a mistake, one whose first request is still under way is to be tried later.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -111,15 +112,17 @@ impl Requests {
         }
     }
 
-    /// Takes over what an earlier process was asked, `age` ago.
+    /// Takes over what an earlier process was asked, `age` ago, unless the key is in use by now.
     pub fn recall(&self, asked: Asked, now: Instant, age: Duration) {
         let Asked { request, id, .. } = asked;
         let Some(since) = now.checked_sub(age).filter(|_| age < self.0.window) else { return };
         let taken = Taken { id, event: Weak::new(), matched: None, is_stored: true };
         let entry = Request { digest: request.digest, since, outcome: Some(taken) };
         let mut known = self.0.known.lock();
-        known.by_key.insert(request.key.clone(), entry);
-        known.oldest.push_back((since, request.key));
+        if let Entry::Vacant(vacant) = known.by_key.entry(request.key.clone()) {
+            vacant.insert(entry);
+            known.oldest.push_back((since, request.key));
+        }
     }
 
     /// Notes that what the request became is on disk: this event, not one of a later use of the key.
@@ -287,6 +290,15 @@ mod tests {
         assert!(!is_stored(), "another event");
         requests.note_stored(&key, stored.id);
         assert!(is_stored());
+    }
+
+    #[test]
+    fn a_key_that_is_in_use_is_not_taken_back() {
+        let (requests, now) = (Requests::new(WINDOW, 0), Instant::now() + WINDOW);
+        first(&requests, &request("old", 1), now).done(taken(3));
+        let asked = Asked { request: request("old", 1), id: EventId { ms: 1, n: 9 }, time_ms: 1 };
+        requests.recall(asked, now, WINDOW / 2);
+        assert_eq!(again(&requests, &request("old", 1), now), Some(3));
     }
 
     #[test]

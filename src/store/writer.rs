@@ -29,7 +29,7 @@ use super::mark::Mark;
 use super::{Limits, Sync};
 use crate::clock::Clock;
 use crate::event::{Event, EventId, EventName, Keeping};
-use crate::hub::GapReason;
+use crate::hub::{Asked, GapReason};
 
 /// The most events of one batch: whoever comes meanwhile waits for it. So many are written at once, even
 /// if nobody waits for them. Fewer than one piece of trimming takes away, so that trimming keeps up.
@@ -63,6 +63,8 @@ pub(super) struct Desk {
     size: Mutex<Size>,
     /// There is no log yet, and none from before.
     is_empty: AtomicBool,
+    /// Requests that were read from a log that could not be read at the start.
+    asked_before: Mutex<Vec<Asked>>,
     counters: Counters,
     /// Set while the database knows what a crash may take. Not touched under the lock of `pending`.
     pub mark: Mark,
@@ -129,6 +131,7 @@ impl Desk {
             begins_after: Mutex::new(begins_after),
             size: Mutex::new(size),
             is_empty: AtomicBool::new(false),
+            asked_before: Mutex::default(),
             counters: Counters::default(),
             mark: Mark::default(),
         }

@@ -16,13 +16,13 @@ fn birth(place: &Place) -> Birth {
 }
 
 /// A store that begins without a log.
-fn open_later(place: &Place, limits: &Limits) -> (Store, Past) {
+pub(super) fn open_later(place: &Place, limits: &Limits) -> (Store, Past) {
     let full = io::Error::from(io::ErrorKind::StorageFull);
     let error = OpenError::Directory { path: place.folder.path().to_owned(), source: full };
     Store::begin_later(limits, place.clock.clone(), birth(place), &error).unwrap()
 }
 
-fn until_it_is_well(store: &Store) {
+pub(super) fn until_it_is_well(store: &Store) {
     while store.trouble().is_some() {
         std::thread::yield_now();
     }

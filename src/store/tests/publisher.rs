@@ -49,6 +49,29 @@ fn a_second_try_is_known_after_a_restart() {
     hub.stop();
 }
 
+#[test]
+fn a_second_try_is_known_when_the_disk_can_be_read_again() {
+    let place = Place::new();
+    let (store, past) = place.open();
+    let (hub, publisher) = hasty(&place, &store, past);
+    let first = publisher.publish_as(awaited(Some("order-7")), Keeping::Awaited).unwrap();
+    hub.stop();
+    drop((hub, publisher, store));
+    // A file that cannot be read now, and then can.
+    let (file, aside) = (place.file("tidings.db"), place.file("elsewhere"));
+    fs::rename(&file, &aside).unwrap();
+    fs::create_dir(&file).unwrap();
+    let (store, past) = no_log::open_later(&place, &Limits::default());
+    assert_eq!(past.asked, []);
+    fs::remove_dir(&file).unwrap();
+    fs::rename(&aside, &file).unwrap();
+    no_log::until_it_is_well(&store);
+    let (hub, publisher) = hasty(&place, &store, past);
+    let second = publisher.publish(awaited(Some("order-7"))).unwrap();
+    assert_eq!((second.id, second.is_repeat), (first.id, true));
+    hub.stop();
+}
+
 /// A publisher that never waits long enough, as with a slow disk, and a history of one event.
 fn hasty(place: &Place, store: &Store, past: Past) -> (Hub, Publisher) {
     let journal: Arc<dyn Journal> = Arc::new(store.clone());

@@ -7,6 +7,7 @@ use std::time::Instant;
 use parking_lot::MutexGuard;
 
 use super::{Batch, Desk, Mark, Pending, RETRY_PAUSE};
+use crate::hub::Asked;
 use crate::store::event_log::EventLog;
 use crate::store::life::{Birth, Life};
 
@@ -24,6 +25,11 @@ impl Desk {
     /// Whether nothing has ever been kept, and so there is nothing to be read.
     pub fn is_empty(&self) -> bool {
         self.is_empty.load(Ordering::Acquire)
+    }
+
+    /// Requests of an earlier process that nobody was told of, once.
+    pub fn asked_before(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.asked_before.lock())
     }
 
     /// Tries every second, and once more when it is time to end, to get a log.
@@ -50,7 +56,8 @@ impl Desk {
     }
 
     fn take_up(&self, life: Life) -> EventLog {
-        let Life { log, reserved_ms, begins_after, .. } = life;
+        let Life { log, reserved_ms, begins_after, past } = life;
+        *self.asked_before.lock() = past.asked;
         self.reserved_ms.store(reserved_ms, Ordering::Release);
         *self.begins_after.lock() = begins_after;
         *self.size.lock() = log.size();

@@ -19,6 +19,9 @@ pub mod job_update;
 // Which events a stream wants.
 pub mod subscription;
 
+// Times as people and browsers read them.
+pub mod time;
+
 // Whom an event is for.
 pub mod topic;
 

@@ -52,9 +52,6 @@ mod pace;
 // The end of a server, and the report on it.
 mod drain;
 
-// Times as people and browsers read them.
-pub mod time;
-
 // A TCP connection, shared by those who write it.
 pub mod socket;
 

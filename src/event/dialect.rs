@@ -5,9 +5,14 @@
 //! client libraries dispatch an empty one), and nothing a publisher sends can start a field of its
 //! own, because every line of its data is given its `data:`.
 
-use std::ops::Range;
+// A job's state, which each seed has in words of its own.
+mod job;
+
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
+use super::job_update::JobUpdate;
 use super::{Event, EventId};
 
 /// How events look on the wire for one family of clients.
@@ -15,65 +20,58 @@ use super::{Event, EventId};
 pub enum Dialect {
     /// The events door (seed 004): `id`, `event` and `data`.
     Events,
+    /// The jobs door (seed 000): a job's states are unnamed, for `onmessage`, and their ids are its
+    /// revisions, for a watcher that comes back after a restart. Whatever else there is to say has a name,
+    /// so that `onmessage` does not get to see it.
+    Jobs,
+    /// The subscriptions door (seed 001): as the events door, in its own words for a job's states.
+    Subscriptions,
 }
 
 impl Dialect {
     /// How many dialects there are.
-    pub const COUNT: usize = 1;
+    pub const COUNT: usize = 3;
 
     /// Encodes an event, once for all streams of this dialect.
     pub fn encode(self, event: &Event) -> Frame {
-        self.encode_block(&Block::of(event))
+        Fields::of(event, self).frame()
     }
 
     /// Encodes an event that stands for `stands_for` events of one stream, itself included, and says
     /// so: in its data if that is an object, otherwise in a comment that scripts do not see.
     pub fn encode_conflated(self, event: &Event, stands_for: u32) -> Frame {
-        match conflated_data(event.body.data.as_str(), stands_for) {
-            Some(data) => self.encode_block(&Block { data: &data, ..Block::of(event) }),
-            None => self.frame(&Block::of(event), Some(&format!("conflated {stands_for}"))),
+        let fields = Fields::of(event, self);
+        match conflated_data(&fields.data, stands_for) {
+            Some(data) => Fields { data: data.into(), ..fields }.frame(),
+            None => Fields { comment: Some(format!("conflated {stands_for}")), ..fields }.frame(),
         }
+    }
+
+    /// Encodes a job's state for one stream alone, such as its first event. It has an id where that is the
+    /// job's revision.
+    pub fn encode_job(self, job: &JobUpdate, retry: Option<Duration>) -> Frame {
+        Fields { retry, ..Fields::of_job(job, None, self) }.frame()
     }
 
     /// Encodes something only one stream says, such as `connected`.
     pub fn encode_block(self, block: &Block<'_>) -> Frame {
-        self.frame(block, None)
+        let Block { id, retry, name, data } = *block;
+        let id = id.map(Id::Event);
+        Fields { id, retry, name: Some(name), comment: None, data: data.into() }.frame()
     }
 
-    /// A comment is for people who look at the wire. It stands inside a block that has data: one that
-    /// stood alone would make an empty event in some clients.
-    fn frame(self, block: &Block<'_>, comment: Option<&str>) -> Frame {
-        let mut bytes = Vec::with_capacity(block.data.len() + 96);
-        self.write_block(&mut bytes, block, comment);
-        Frame::new(&bytes)
+    /// Whether a stream of this family is about one thing, and ends with the last word about it.
+    pub fn ends_after_terminal(self) -> bool {
+        self == Self::Jobs
     }
 
     /// The sign of life when nothing else was sent: an event that scripts can see, without an id so
     /// that it cannot move a client's resume point.
     pub fn heartbeat(self) -> Frame {
         match self {
-            Self::Events => Frame::new(b"event: ping\ndata: keep-alive\n\n"),
-        }
-    }
-
-    fn write_block(self, out: &mut Vec<u8>, block: &Block<'_>, comment: Option<&str>) {
-        match self {
-            Self::Events => {
-                if let Some(id) = block.id {
-                    field(out, "id", &id.to_string());
-                }
-                if let Some(retry) = block.retry {
-                    field(out, "retry", &retry.as_millis().to_string());
-                }
-                if let Some(comment) = comment {
-                    field(out, "", comment);
-                }
-                field(out, "event", block.name);
-                for line in lines(block.data) {
-                    field(out, "data", line);
-                }
-                out.push(b'\n');
-            }
+            Self::Events | Self::Jobs => Frame::new(b"event: ping\ndata: keep-alive\n\n"),
+            // Whoever parses the data of all events parses this one too.
+            Self::Subscriptions => Frame::new(b"event: heartbeat\ndata: {}\n\n"),
         }
     }
 }
@@ -91,14 +89,78 @@ pub struct Block<'a> {
     pub data: &'a str,
 }
 
-impl<'a> Block<'a> {
-    fn of(event: &'a Event) -> Self {
-        Self {
-            id: Some(event.id),
-            retry: None,
-            name: event.body.name.as_str(),
-            data: event.body.data.as_str(),
+/// What moves a client's resume point.
+#[derive(Debug, Clone, Copy)]
+enum Id {
+    Event(EventId),
+    /// Which of a job's states it is.
+    Revision(u64),
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event(id) => id.fmt(f),
+            Self::Revision(revision) => revision.fmt(f),
         }
+    }
+}
+
+/// One event as the fields that are written.
+#[derive(Debug)]
+struct Fields<'a> {
+    id: Option<Id>,
+    retry: Option<Duration>,
+    name: Option<&'a str>,
+    /// For people who look at the wire. It stands inside a block that has data: one that stood alone would
+    /// make an empty event in some clients.
+    comment: Option<String>,
+    data: Cow<'a, str>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(event: &'a Event, dialect: Dialect) -> Self {
+        let (name, data) = (event.body.name.as_str(), event.body.data.as_str());
+        let is_of_job = dialect != Dialect::Events && name == JobUpdate::EVENT;
+        // What only calls itself so is shown as it is.
+        if let Some(job) = is_of_job.then(|| JobUpdate::decode(data)).flatten() {
+            return Self::of_job(&job, Some(event.id), dialect);
+        }
+        let id = Some(Id::Event(event.id));
+        Self { id, retry: None, name: Some(name), comment: None, data: data.into() }
+    }
+
+    fn of_job(job: &JobUpdate, id: Option<EventId>, dialect: Dialect) -> Self {
+        let (id, name) = match dialect {
+            Dialect::Jobs => (Some(Id::Revision(job.revision)), None),
+            Dialect::Events | Dialect::Subscriptions => (id.map(Id::Event), Some(JobUpdate::EVENT)),
+        };
+        Self { id, retry: None, name, comment: None, data: job.render(dialect).into() }
+    }
+
+    fn frame(&self) -> Frame {
+        let mut bytes = Vec::with_capacity(self.data.len() + 96);
+        self.write(&mut bytes);
+        Frame::new(&bytes)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        if let Some(id) = self.id {
+            field(out, "id", &id.to_string());
+        }
+        if let Some(retry) = self.retry {
+            field(out, "retry", &retry.as_millis().to_string());
+        }
+        if let Some(comment) = &self.comment {
+            field(out, "", comment);
+        }
+        if let Some(name) = self.name {
+            field(out, "event", name);
+        }
+        for line in lines(&self.data) {
+            field(out, "data", line);
+        }
+        out.push(b'\n');
     }
 }
 
@@ -145,20 +207,27 @@ pub enum Envelope {
 #[derive(Debug, Clone)]
 pub struct Frame {
     sized: Box<[u8]>,
-    bare: Range<usize>,
+    /// What comes before the bare bytes. What comes after them is [`SIZED_END`]. Ten thousands of frames
+    /// are remembered, so they say no more than they must.
+    head: u8,
 }
+
+const SIZED_END: &[u8] = b"\r\n";
 
 impl Frame {
     fn new(block: &[u8]) -> Self {
         let head = format!("{:x}\r\n", block.len());
-        let sized = [head.as_bytes(), block, b"\r\n"].concat().into_boxed_slice();
-        Self { sized, bare: head.len()..head.len() + block.len() }
+        let sized = [head.as_bytes(), block, SIZED_END].concat().into_boxed_slice();
+        // At most the sixteen digits of a size and a line's end.
+        Self { sized, head: head.len() as u8 }
     }
 
     /// The bytes to send.
     pub fn bytes(&self, envelope: Envelope) -> &[u8] {
         match envelope {
-            Envelope::Bare => &self.sized[self.bare.clone()],
+            Envelope::Bare => {
+                &self.sized[usize::from(self.head)..self.sized.len() - SIZED_END.len()]
+            }
             Envelope::Sized => &self.sized,
         }
     }
@@ -214,6 +283,69 @@ mod tests {
         );
         for data in ["1", "[{}]", r#""{}""#, "null"] {
             check_conflated(data, &format!(": conflated 3\nevent: note\ndata: {data}"));
+        }
+    }
+
+    /// How a state of a job, event 7-1 and the job's third, looks for each family.
+    fn check_job(dialect: Dialect, stands_for: u32, expected: &str) {
+        let job = JobUpdate { revision: 3, ..JobUpdate::pending("j".parse().unwrap(), 0) };
+        let data = job.encode(0).unwrap();
+        let name = JobUpdate::EVENT.parse().unwrap();
+        let body = NewEvent::new(Topic::job(job.job_id.clone()), name, data);
+        let event = Event::new(EventId { ms: 7, n: 1 }, 7, body);
+        let frame = match stands_for {
+            1 => dialect.encode(&event),
+            many => dialect.encode_conflated(&event, many),
+        };
+        let bytes = std::str::from_utf8(frame.bytes(Envelope::Bare)).unwrap();
+        assert_eq!(bytes, expected, "{dialect:?}");
+        if stands_for == 1 && dialect != Dialect::Events {
+            let alone = dialect.encode_job(&job, Some(Duration::from_secs(1)));
+            let alone = std::str::from_utf8(alone.bytes(Envelope::Bare)).unwrap();
+            let id = if dialect == Dialect::Jobs { "" } else { "id: 7-1\n" };
+            assert_eq!(format!("{id}{}", alone.replace("retry: 1000\n", "")), expected);
+        }
+    }
+
+    #[test]
+    fn a_jobs_states_are_in_each_familys_words() {
+        let canonical =
+            r#"{"jobId":"j","revision":3,"status":"pending","progress":0,"timeMs":0,"attempt":1}"#;
+        check_job(
+            Dialect::Events,
+            1,
+            &format!("id: 7-1\nevent: job_update\ndata: {canonical}\n\n"),
+        );
+        let of_000 = r#"{"jobId":"j","status":"pending","progress":0,"stage":"","message":"","timestamp":"1970-01-01T00:00:00.000Z""#;
+        check_job(Dialect::Jobs, 1, &format!("id: 3\ndata: {of_000}}}\n\n"));
+        check_job(Dialect::Jobs, 4, &format!("id: 3\ndata: {of_000}, \"conflated\": 4}}\n\n"));
+        let of_001 = r#"{"type":"job_update","jobId":"j","timestamp":0,"status":"pending","progress":0,"stage":"","message":"""#;
+        let head = "id: 7-1\nevent: job_update\ndata: ";
+        check_job(Dialect::Subscriptions, 1, &format!("{head}{of_001}}}\n\n"));
+        check_job(Dialect::Subscriptions, 4, &format!("{head}{of_001}, \"conflated\": 4}}\n\n"));
+    }
+
+    /// Nothing but a job's states reaches `onmessage` on the jobs door, and what only calls itself one is
+    /// shown as it is.
+    #[test]
+    fn what_is_no_state_of_a_job_keeps_its_name_and_its_words() {
+        for (name, data) in [("gap", "{}"), ("job_update", r#"{"jobId": "j"}"#)] {
+            let data = EventData::from_json(data, 0).unwrap();
+            let body = NewEvent::new(Topic::events(), name.parse().unwrap(), data);
+            let event = Event::new(EventId { ms: 7, n: 1 }, 7, body);
+            let bytes = |dialect: Dialect| dialect.encode(&event).bytes(Envelope::Bare).to_vec();
+            assert_eq!(bytes(Dialect::Jobs), bytes(Dialect::Events));
+            assert_eq!(bytes(Dialect::Subscriptions), bytes(Dialect::Events));
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_is_an_event_that_onmessage_does_not_get() {
+        for dialect in [Dialect::Events, Dialect::Jobs, Dialect::Subscriptions] {
+            let heartbeat = dialect.heartbeat();
+            let text = std::str::from_utf8(heartbeat.bytes(Envelope::Bare)).unwrap();
+            assert!(text.starts_with("event: ") && text.ends_with("\n\n"), "{text}");
+            assert_eq!((text.contains("\ndata: "), text.contains("id:")), (true, false), "{text}");
         }
     }
 

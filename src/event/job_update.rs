@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::topic::Identifier;
@@ -55,7 +55,8 @@ pub struct JobUpdate {
     pub revision: u64,
     /// Where it is in its life.
     pub status: JobStatus,
-    /// From 0 to 100.
+    /// From 0 to 100; `50` on the wire, not `50.0`.
+    #[serde(serialize_with = "write_number")]
     pub progress: f64,
     /// The step it is at, in a word; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -87,12 +88,28 @@ pub struct JobUpdate {
     pub first: bool,
 }
 
+/// Writes a number that is a whole one as such.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn write_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    let whole = *number as i64;
+    // Exactly: what is not the same number is not whole.
+    #[expect(clippy::float_cmp, reason = "see above")]
+    if whole as f64 == *number {
+        serializer.serialize_i64(whole)
+    } else {
+        serializer.serialize_f64(*number)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value
 }
 
 impl JobUpdate {
+    /// The type of the events that tell of it.
+    pub const EVENT: &str = "job_update";
+
     /// A job that was just made, and of which nothing has been done.
     pub fn pending(job_id: Identifier, time_ms: u64) -> Self {
         Self {

@@ -82,6 +82,12 @@ impl<'a> Batch<'a> {
         self.updates
     }
 
+    /// Whether its streams end with it: it has the last word about what they are about.
+    pub fn is_last(&self) -> bool {
+        let is_terminal = |event: &Arc<Event>| event.body.terminal;
+        self.wire.dialect.ends_after_terminal() && self.events.iter().any(is_terminal)
+    }
+
     /// How many events it carries.
     pub fn len(&self) -> usize {
         self.events.len()

@@ -17,7 +17,7 @@ use super::inbox::{Inbox, Message};
 use super::outbox::Delivery;
 use super::pace::{Pace, Period};
 use super::snapshot::Totals;
-use super::stream::Stream;
+use super::stream::{EndReason, Stream};
 use super::trace::{self, Rounds};
 use crate::clock::Clock;
 use crate::event::Event;
@@ -346,6 +346,7 @@ impl Round {
     }
 
     fn write(&mut self, batch: &Batch<'_>, members: &[Arc<Stream>]) {
+        let is_last = batch.is_last();
         for members in members.chunks(CLOCK_STREAMS) {
             let mut whole = 0;
             for stream in members {
@@ -357,6 +358,9 @@ impl Round {
                     self.totals.note_delays(taken, self.now, u64::from(!taken.is_empty()));
                 }
                 self.note(stream, delivery);
+                if is_last {
+                    stream.end(EndReason::Finished);
+                }
             }
             self.now = self.clock.now();
             self.totals.note_delays(batch.events(), self.now, whole);

@@ -207,7 +207,7 @@ pub enum EndReason {
     Lifetime,
     /// The server stops.
     Shutdown,
-    /// The door had said all there was to say: a poll was answered.
+    /// All that there was to say had been said: a poll was answered, a job had ended.
     Finished,
     /// There was no thread for it.
     Overloaded,

@@ -129,6 +129,37 @@ fn a_stream_that_leaves_is_not_counted_any_more() {
     assert_eq!((snapshot.streams, snapshot.counts.opened, snapshot.history.events), (0, 1, 3));
 }
 
+/// Behind the last word, the stream ends as planned, whether or not its client keeps up.
+#[test]
+fn a_stream_about_one_thing_ends_with_the_last_word_about_it() {
+    let hub = hub(Limits::default());
+    let join = |dialect, sink: &Arc<Memory>| {
+        let topics = [session("me"), session("you")];
+        let profile = Profile { dialect, ..profile(&topics, &[], Resume::FromNow) };
+        hub.join(profile, sink.clone()).unwrap()
+    };
+    let (direct, slow, other) = (Memory::endless(), Memory::with_room(0), Memory::endless());
+    let joined = join(Dialect::Jobs, &direct);
+    let stream = joined.writer.stream().clone();
+    let first = serve(joined);
+    while stream.state() != State::Direct {
+        std::thread::yield_now();
+    }
+    let second = serve(join(Dialect::Jobs, &slow));
+    let lasting = serve(join(Dialect::Subscriptions, &other));
+    hub.publish(event(&session("you"), "a", 1)).unwrap();
+    let last = NewEvent { terminal: true, ..event(&session("me"), "a", 2) };
+    assert_eq!(hub.publish(last).unwrap().matched, 3);
+    assert_eq!(first.join().unwrap(), EndReason::Finished);
+    slow.make_room(usize::MAX);
+    assert_eq!(second.join().unwrap(), EndReason::Finished);
+    hub.publish(event(&session("me"), "a", 3)).unwrap();
+    hub.end_all(EndReason::Shutdown);
+    assert_eq!(lasting.join().unwrap(), EndReason::Shutdown);
+    assert_eq!((direct.data(), slow.data()), (vec!["1".into(), "2".into()], direct.data()));
+    assert_eq!(other.data(), ["1", "2", "3"]);
+}
+
 #[test]
 fn a_poll_takes_events_instead_of_writing_them() {
     let hub = hub(Limits::default());

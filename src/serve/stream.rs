@@ -17,8 +17,8 @@ use super::drain::End;
 use super::http::request::EVENT_STREAM;
 use super::http::{Response, Version};
 use super::socket::Socket;
-use super::time::iso;
 use crate::event::dialect::{Block, Dialect, Envelope, Frame};
+use crate::event::time::iso;
 use crate::event::topic::Identifier;
 use crate::hub::{EndReason, Joined, Profile, Refused};
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::events::session;
+use crate::event::time::iso;
 use crate::event::topic::Identifier;
 use crate::publish::summarizer::batch::BatchReport;
 use crate::publish::summarizer::request::{InvalidRequest, SummaryRequest};
@@ -21,7 +22,6 @@ use crate::serve::conversation::Answer;
 use crate::serve::http::Response;
 use crate::serve::problem::{Problem, json_body};
 use crate::serve::routes::Call;
-use crate::serve::time::iso;
 
 /// When a full queue is worth another try: an item takes a fraction of this.
 const QUEUE_RETRY: Duration = Duration::from_secs(2);

@@ -50,7 +50,7 @@ fn kind(frame: &[u8]) -> Kind {
     match (value(b"id: "), value(b"event: ")) {
         (Some(_), Some(b"connected" | b"gap")) => Kind::Other,
         (Some(_), _) => Kind::Event,
-        (None, Some(b"ping")) => Kind::Heartbeat,
+        (None, Some(b"ping" | b"heartbeat")) => Kind::Heartbeat,
         (None, _) => Kind::Other,
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::event::subscription::NameFilter;
+use crate::event::time::iso;
 use crate::event::topic::Identifier;
 use crate::event::{EventId, EventName};
 use crate::hub::{Account, Explanation, Known, Lag, Who};
@@ -18,7 +19,6 @@ use crate::serve::conversation::Answer;
 use crate::serve::http::{Request, Response};
 use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
-use crate::serve::time::iso;
 
 /// What became of an event for one connection, or for all those of a session.
 pub fn explain(call: &Call<'_>) -> Result<Answer, Problem> {

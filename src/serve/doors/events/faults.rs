@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::event::time::iso;
 use crate::event::topic::Identifier;
 use crate::serve::conversation::Answer;
 use crate::serve::faults::{Fault, Faults, HowDropped, HowRefused, InForce, Scope};
@@ -15,7 +16,6 @@ use crate::serve::http::Response;
 use crate::serve::problem::{Problem, json_body};
 use crate::serve::routes::Call;
 use crate::serve::stream::RefusedForNow;
-use crate::serve::time::iso;
 
 /// How long a fault lasts if nothing is said.
 const DEFAULT_SECONDS: u64 = 60;

@@ -14,6 +14,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{Visit, resume};
+use crate::event::time::iso;
 use crate::event::{Event, EventId};
 use crate::hub::{Due, EndReason, Joined, Sink};
 use crate::serve::conversation::Answer;
@@ -23,7 +24,6 @@ use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
 use crate::serve::socket::Socket;
 use crate::serve::stream::{RefusedForNow, deadline, gap_data};
-use crate::serve::time::iso;
 
 /// How long a poll waits for an event.
 const PATIENCE: Duration = Duration::from_secs(25);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::event::subscription::NameFilter;
+use crate::event::time::iso;
 use crate::event::topic::Identifier;
 use crate::hub::{Snapshot, State, Stream};
 use crate::serve::App;
@@ -18,7 +19,6 @@ use crate::serve::conversation::Answer;
 use crate::serve::http::{Request, Response};
 use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
-use crate::serve::time::iso;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;

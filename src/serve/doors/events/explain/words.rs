@@ -2,6 +2,7 @@
 
 use super::{Client, Question};
 use crate::event::subscription::NameFilter;
+use crate::event::time::iso;
 use crate::event::topic::Audience;
 use crate::event::{Event, EventName};
 use crate::hub::{
@@ -9,7 +10,6 @@ use crate::hub::{
     Untraced, Verdict, WaitsFor, What,
 };
 use crate::serve::App;
-use crate::serve::time::iso;
 
 /// Why the answer is what it is.
 pub(super) fn because(question: &Question, explanation: &Explanation, app: &App) -> String {

@@ -49,6 +49,7 @@ use self::keeper::{KIND, Shared};
 use self::lease::Alarms;
 use self::table::Slot;
 use super::Publisher;
+use super::queues::LeaseError;
 use crate::clock::Clock;
 use crate::event::job_update::JobUpdate;
 use crate::event::topic::Identifier;
@@ -84,6 +85,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// How many jobs are looked at in one go when they are listed.
+const LIST_PIECE: usize = 1_000;
 
 /// Keeps jobs and tells their watchers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -187,9 +191,24 @@ impl Jobs {
         self.0.alter(id, change)
     }
 
-    /// Waits until a change is on disk.
-    pub(super) fn await_written(&self, altered: &Altered) -> Result<(), String> {
-        self.0.records.await_written(altered.ticket, self.0.limits.store_wait)
+    /// Counts what became of a report on a job that may be in a queue.
+    pub(super) fn count_report(&self, outcome: &Result<Altered, LeaseError>) {
+        self.0.counters.note_report(match outcome {
+            Ok(altered) => figures::taken(altered.is_repeat),
+            Err(LeaseError::Update(error)) => figures::refused(error),
+            Err(LeaseError::NotYours(_)) => "not_yours",
+        });
+    }
+
+    /// Waits until all these changes are on disk.
+    pub(super) fn await_written<'a>(
+        &self,
+        altered: impl IntoIterator<Item = &'a Altered>,
+    ) -> Result<(), String> {
+        // Who waits for the last one has waited for all.
+        let last = altered.into_iter().map(|altered| altered.ticket).max();
+        let wait = |ticket| self.0.records.await_written(ticket, self.0.limits.store_wait);
+        last.map_or(Ok(()), wait)
     }
 
     /// Takes a report and waits until it is on disk.
@@ -213,6 +232,11 @@ impl Jobs {
     pub fn hear(&self, id: &Identifier) -> Result<JobUpdate, UpdateError> {
         let slot = self.0.find(id).ok_or(UpdateError::Unknown)?;
         Ok(self.0.hear(&slot))
+    }
+
+    /// Whether there is such a job, be it only on its way to the disk.
+    pub fn is_known(&self, id: &Identifier) -> bool {
+        self.0.find(id).is_some()
     }
 
     /// A job, in the state that its watchers know.
@@ -239,19 +263,19 @@ impl Jobs {
         limit: usize,
         wanted: impl Fn(&Job) -> bool,
     ) -> Result<(Vec<Job>, bool), UpdateError> {
-        let table = self.0.table.lock();
-        let number = match before {
-            Some(id) => Some(table.find(id).ok_or(UpdateError::Unknown)?.number),
-            None => None,
+        let mut number = match before {
+            Some(id) => self.0.find(id).ok_or(UpdateError::Unknown)?.number,
+            None => u64::MAX,
         };
-        let slots = table.before(number);
-        drop(table);
-        let mut found: Vec<_> = slots
-            .iter()
-            .filter_map(|slot| as_shown(slot))
-            .filter(|job| wanted(job))
-            .take(limit + 1)
-            .collect();
+        let mut found = Vec::new();
+        while found.len() <= limit {
+            // A piece at a time, so that nobody waits long for the table.
+            let slots = self.0.table.lock().before(number, LIST_PIECE);
+            let Some(last) = slots.last() else { break };
+            number = last.number;
+            let jobs = slots.iter().filter_map(|slot| as_shown(slot)).filter(|job| wanted(job));
+            found.extend(jobs.take(limit + 1 - found.len()));
+        }
         let has_more = found.len() > limit;
         found.truncate(limit);
         Ok((found, has_more))
@@ -269,7 +293,7 @@ impl Jobs {
 
     /// The jobs that have not ended, in the order of their making.
     pub(super) fn open(&self) -> Vec<Job> {
-        let slots = self.0.table.lock().before(None);
+        let slots = self.0.table.lock().before(u64::MAX, usize::MAX);
         let jobs = slots.iter().rev().filter_map(|slot| as_shown(slot));
         jobs.filter(|job| !job.present.is_terminal()).collect()
     }

@@ -56,7 +56,7 @@ use self::config::QueueConfig;
 use self::house::House;
 use self::processor::Processor;
 use super::Publisher;
-use super::jobs::{Created, Jobs, RemoveError, Report, UpdateError, Updated};
+use super::jobs::{Altered, Created, Jobs, RemoveError, Report, UpdateError, Updated};
 use crate::clock::Clock;
 use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::topic::Identifier;
@@ -199,10 +199,28 @@ impl Queues {
         report: &Report,
         token: Option<&str>,
     ) -> Result<Updated, LeaseError> {
-        let altered = self.0.alter(id, report, token)?;
-        let stored = self.0.jobs.await_written(&altered);
-        let is_repeat = altered.is_repeat;
-        Ok(Updated { present: altered.job.present, is_repeat, stored })
+        let mut told = self.report_all([(id, report, token)]);
+        told.pop().unwrap_or_else(|| Err(UpdateError::Busy.into()))
+    }
+
+    /// Takes reports in their order, each by itself, and waits until all that are taken are on disk.
+    pub fn report_all<'a>(
+        &self,
+        reports: impl IntoIterator<Item = (&'a Identifier, &'a Report, Option<&'a str>)>,
+    ) -> Vec<Result<Updated, LeaseError>> {
+        let jobs = &self.0.jobs;
+        let altered = reports.into_iter().map(|(id, report, token)| {
+            let altered = self.0.alter(id, report, token);
+            jobs.count_report(&altered);
+            altered
+        });
+        let altered: Vec<_> = altered.collect();
+        let stored = jobs.await_written(altered.iter().flatten());
+        let told = altered.into_iter().map(|altered| {
+            let Altered { job, is_repeat, .. } = altered?;
+            Ok(Updated { present: job.present, is_repeat, stored: stored.clone() })
+        });
+        told.collect()
     }
 
     /// Tries a failed job again, as a new one: what has ended stays ended for those who watched it.

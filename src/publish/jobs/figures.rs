@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::outcome::{UpdateError, Updated};
+use super::outcome::UpdateError;
 use crate::event::job_update::{JobStatus, JobUpdate};
 
 /// Jobs and reports at one moment.
@@ -17,7 +17,23 @@ pub struct Figures {
 }
 
 /// What can become of a report.
-const OUTCOMES: [&str; 6] = ["taken", "repeated", "conflict", "unknown", "invalid", "busy"];
+const OUTCOMES: [&str; 7] =
+    ["taken", "repeated", "conflict", "not_yours", "unknown", "invalid", "busy"];
+
+/// The word for a report that was taken, now or before.
+pub(super) fn taken(is_repeat: bool) -> &'static str {
+    if is_repeat { "repeated" } else { "taken" }
+}
+
+/// The word for why a report was not taken.
+pub(super) fn refused(error: &UpdateError) -> &'static str {
+    match error {
+        UpdateError::Conflict { .. } => "conflict",
+        UpdateError::Unknown => "unknown",
+        UpdateError::Invalid(_) => "invalid",
+        UpdateError::Busy => "busy",
+    }
+}
 
 /// What is counted.
 #[derive(Debug, Default)]
@@ -45,18 +61,11 @@ impl Counters {
         }
     }
 
-    /// Notes what became of a report.
-    pub fn note_report<T>(&self, outcome: &Result<(Updated, T), UpdateError>) {
-        let word = match outcome {
-            Ok((updated, _)) if updated.is_repeat => "repeated",
-            Ok(_) => "taken",
-            Err(UpdateError::Conflict { .. }) => "conflict",
-            Err(UpdateError::Unknown) => "unknown",
-            Err(UpdateError::Invalid(_)) => "invalid",
-            Err(UpdateError::Busy) => "busy",
-        };
-        let place = OUTCOMES.iter().position(|outcome| *outcome == word).unwrap_or_default();
-        self.reports[place].fetch_add(1, Ordering::Relaxed);
+    /// Notes what became of a report, in one of the words for it.
+    pub fn note_report(&self, outcome: &str) {
+        if let Some(place) = OUTCOMES.iter().position(|word| *word == outcome) {
+            self.reports[place].fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The counts of this moment.

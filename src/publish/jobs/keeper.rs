@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::figures::Counters;
+use super::figures::{self, Counters};
 use super::job::{Job, NewJob, hexadecimal};
 use super::lease::Alarms;
 use super::outcome::{CreateError, Created, UpdateError, Updated};
@@ -103,10 +103,6 @@ impl Shared {
         }
         let (now, now_ms) = (self.clock.now(), self.clock.unix_ms());
         let mut table = self.table.lock();
-        let open = table.open_count();
-        if self.limits.max_open != 0 && open + new.len() > self.limits.max_open {
-            return Err(CreateError::Full(open));
-        }
         // All are looked at before the first is taken.
         let mut places = Vec::with_capacity(new.len());
         let mut chosen = HashSet::new();
@@ -119,6 +115,11 @@ impl Shared {
             };
             places.push((id, job, there));
         }
+        let open = table.open_count();
+        if self.limits.max_open != 0 && open + chosen.len() > self.limits.max_open {
+            return Err(CreateError::Full(open));
+        }
+        self.counters.note_created(chosen.len());
         // Those that were there may still be on their way to the disk.
         let mut ticket = self.records.latest();
         let created = places.into_iter().map(|(id, job, there)| {
@@ -135,9 +136,7 @@ impl Shared {
             });
             Created { present, is_repeat, stored: Ok(()) }
         });
-        let created: Vec<_> = created.collect();
-        self.counters.note_created(created.iter().filter(|job| !job.is_repeat).count());
-        Ok((created, ticket))
+        Ok((created.collect(), ticket))
     }
 
     pub fn update(
@@ -146,7 +145,11 @@ impl Shared {
         report: &Report,
     ) -> Result<(Updated, Ticket), UpdateError> {
         let outcome = self.try_update(id, report);
-        self.counters.note_report(&outcome);
+        let word = match &outcome {
+            Ok((updated, _)) => figures::taken(updated.is_repeat),
+            Err(error) => figures::refused(error),
+        };
+        self.counters.note_report(word);
         outcome
     }
 
@@ -276,11 +279,11 @@ impl Shared {
 /// The present state of a job that is there, if this request has made it.
 fn same_request(slot: &Slot, new: &NewJob) -> Result<JobUpdate, CreateError> {
     let kept = slot.kept.lock();
-    let Some(request) = new.request.as_ref().filter(|_| new.id.is_none()) else {
-        return Err(CreateError::Exists(slot.id.clone()));
-    };
-    if kept.job.request_digest != Some(hexadecimal(&request.digest)) {
-        return Err(CreateError::KeyReused);
+    let digest = new.request.as_ref().map(|request| hexadecimal(&request.digest));
+    if digest.is_some() && kept.job.request_digest == digest {
+        return Ok(kept.job.present.clone());
     }
-    Ok(kept.job.present.clone())
+    // Who has chosen the id has met another one's job, rather than used a key twice.
+    let is_reused = digest.is_some() && new.id.is_none();
+    Err(if is_reused { CreateError::KeyReused } else { CreateError::Exists(slot.id.clone()) })
 }

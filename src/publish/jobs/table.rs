@@ -100,9 +100,9 @@ impl Table {
         expired
     }
 
-    /// The jobs that were made before the one with this number, the newest first.
-    pub fn before(&self, number: Option<u64>) -> Vec<Arc<Slot>> {
-        let upper = number.unwrap_or(u64::MAX);
-        self.by_number.range(..upper).rev().map(|(_, slot)| slot.clone()).collect()
+    /// The jobs that were made before the one with this number, the newest first, and so many at most.
+    pub fn before(&self, number: u64, at_most: usize) -> Vec<Arc<Slot>> {
+        let earlier = self.by_number.range(..number).rev();
+        earlier.map(|(_, slot)| slot.clone()).take(at_most).collect()
     }
 }

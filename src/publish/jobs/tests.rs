@@ -1,5 +1,8 @@
 //! Jobs and those who watch them, without a network.
 
+// What is asked twice.
+mod tries;
+
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Mutex as StdMutex;
@@ -191,68 +194,6 @@ fn nobody_misses_the_end_whenever_they_come() {
             assert_eq!(revisions, expected, "no state is missing and none comes twice");
         }
     }
-}
-
-#[test]
-fn a_report_that_comes_again_is_taken_once() {
-    let house = House::in_memory();
-    let id = house.create("a");
-    let report = |name: &str| Report {
-        update_id: Some(name.into()),
-        progress: Some(5.0),
-        ..Report::of(JobStatus::Processing)
-    };
-    assert!(!house.jobs.update(&id, &report("x")).unwrap().is_repeat);
-    house.jobs.update(&id, &report("y")).unwrap();
-    let again = house.jobs.update(&id, &report("x")).unwrap();
-    assert_eq!((again.is_repeat, again.present.revision), (true, 3));
-    house.report(&id, JobStatus::Completed, 100.0).unwrap();
-    assert!(house.jobs.update(&id, &report("x")).unwrap().is_repeat, "after the end as well");
-}
-
-#[test]
-fn what_comes_again_is_not_called_stored_before_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let house =
-        House::new(Some(folder.path()), Limits::default(), Arc::new(ManualClock::at(1_000)));
-    let id = house.create("a");
-    let other = rusqlite::Connection::open(folder.path().join("records.db")).unwrap();
-    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let report = Report { update_id: Some("x".into()), ..Report::of(JobStatus::Processing) };
-    let new = || NewJob {
-        request: Some(crate::event::RequestKey { key: "k".into(), digest: [1; 32] }),
-        ..NewJob::default()
-    };
-    for is_repeat in [false, true] {
-        let updated = house.jobs.update(&id, &report).unwrap();
-        assert_eq!((updated.is_repeat, updated.stored.is_ok()), (is_repeat, false));
-        let created = house.jobs.create(new()).unwrap();
-        assert_eq!((created.is_repeat, created.stored.is_ok()), (is_repeat, false));
-    }
-    drop(other);
-    while house.records.trouble().is_some() {
-        std::thread::yield_now();
-    }
-    assert_eq!(house.jobs.update(&id, &report).unwrap().stored, Ok(()));
-    assert_eq!(house.jobs.create(new()).unwrap().stored, Ok(()));
-}
-
-#[test]
-fn a_request_with_a_key_makes_one_job() {
-    let house = House::in_memory();
-    let new = |key: &str, digest: u8| NewJob {
-        request: Some(crate::event::RequestKey { key: key.into(), digest: [digest; 32] }),
-        ..NewJob::default()
-    };
-    let first = house.jobs.create(new("k", 1)).unwrap();
-    let again = house.jobs.create(new("k", 1)).unwrap();
-    assert_eq!(first.present.job_id, again.present.job_id);
-    assert_eq!((first.is_repeat, again.is_repeat), (false, true));
-    assert_eq!(house.jobs.create(new("k", 2)).unwrap_err(), CreateError::KeyReused);
-    assert_ne!(house.jobs.create(new("l", 1)).unwrap().present.job_id, first.present.job_id);
-    house.create("mine");
-    let twice = NewJob { id: Some("mine".parse().unwrap()), ..NewJob::default() };
-    assert!(matches!(house.jobs.create(twice), Err(CreateError::Exists(_))));
 }
 
 #[test]

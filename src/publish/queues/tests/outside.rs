@@ -38,6 +38,36 @@ fn a_worker_outside_leases_a_job_and_ends_it() {
 }
 
 #[test]
+fn reports_are_taken_in_their_order_and_each_has_its_answer() {
+    let house = House::in_memory(config());
+    let (leased, free) = (add(&house, "a"), add(&house, "b"));
+    let token = lease(&house, "w").unwrap().token;
+    let at = |percent: f64| Report { progress: Some(percent), ..Report::of(JobStatus::Processing) };
+    let (ten, five, nobody) = (at(10.0), at(5.0), id("c"));
+    let told = house.queues.report_all([
+        (&leased, &ten, Some(token.as_str())),
+        (&free, &five, None),
+        (&leased, &five, Some(token.as_str())),
+        (&leased, &ten, None),
+        (&nobody, &ten, None),
+    ]);
+    let told = told.iter().map(|told| match told {
+        Ok(updated) => updated.present.progress.to_string(),
+        Err(LeaseError::Update(UpdateError::Conflict { present, .. })) => {
+            format!("stays at {}", present.progress)
+        }
+        Err(LeaseError::NotYours(_)) => "not yours".into(),
+        Err(LeaseError::Update(error)) => format!("{error:?}"),
+    });
+    let expected = ["10", "5", "stays at 10", "not yours", "Unknown"];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    let reports = house.jobs.figures().reports;
+    for (word, count) in [("taken", 2), ("conflict", 1), ("not_yours", 1), ("unknown", 1)] {
+        assert!(reports.contains(&(word, count)), "{word}: {reports:?}");
+    }
+}
+
+#[test]
 fn a_worker_that_falls_silent_loses_its_job_to_the_next() {
     let clock = Arc::new(ManualClock::at(1_700_000_000_000));
     let house = House::new(None, config(), clock.clone());

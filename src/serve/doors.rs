@@ -21,6 +21,9 @@ pub mod pubsub;
 // Whether the server can take work.
 pub mod ready;
 
+// What a client calls a request that it may send twice.
+mod request_key;
+
 // Transcripts in, summaries out.
 pub mod summaries;
 

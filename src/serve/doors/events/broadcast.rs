@@ -8,14 +8,13 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use crate::event::topic::Topic;
 use crate::event::{EventData, EventId, EventName, InvalidEvent, Keeping, NewEvent, RequestKey};
 use crate::hub::Refused;
 use crate::publish::{KeyRefused, NotStored, PublishError, Published};
 use crate::serve::conversation::Answer;
-use crate::serve::doors::EventTypes;
+use crate::serve::doors::{EventTypes, request_key};
 use crate::serve::http::Response;
 use crate::serve::problem::{Problem, json_body};
 use crate::serve::routes::Call;
@@ -111,16 +110,8 @@ fn not_stored(published: &Published, why: &NotStored) -> Problem {
 
 /// What the publisher calls this request: `event_id`, or the header `Idempotency-Key`.
 fn request_key(call: &Call<'_>, event_id: Option<&str>) -> Result<Option<RequestKey>, Problem> {
-    let header = call.request.headers.get("idempotency-key").map(|value| value.to_str());
-    let header = header.transpose().ok().flatten();
-    let is_good = |key: &str| {
-        (1..=255).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-    };
-    if call.request.headers.contains_key("idempotency-key") && !header.is_some_and(is_good) {
-        let detail = "Idempotency-Key is 1 to 255 printable ASCII characters.";
-        return Err(Problem::bad_request("invalid_idempotency_key", detail));
-    }
-    if event_id.is_some_and(|key| !is_good(key)) {
+    let header = request_key::header(call)?;
+    if event_id.is_some_and(|key| !request_key::is_good(key)) {
         return Err(Problem::unprocessable("event_id", "1 to 255 printable ASCII characters."));
     }
     if let (Some(header), Some(field)) = (header, event_id)
@@ -129,8 +120,7 @@ fn request_key(call: &Call<'_>, event_id: Option<&str>) -> Result<Option<Request
         let detail = "`event_id` and the header Idempotency-Key differ; one of them is enough.";
         return Err(Problem::unprocessable("event_id", detail));
     }
-    let digest = || Sha256::digest(&call.body).into();
-    Ok(header.or(event_id).map(|key| RequestKey { key: key.to_owned(), digest: digest() }))
+    Ok(header.or(event_id).map(|key| request_key::named(call, key)))
 }
 
 fn event(

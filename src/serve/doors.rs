@@ -9,6 +9,9 @@ mod gate;
 // Whether the server is alive.
 pub mod health;
 
+// Jobs, and those who watch them (seed 000).
+pub mod jobs;
+
 // The server in figures.
 pub mod metrics;
 
@@ -32,7 +35,7 @@ use std::collections::BTreeSet;
 use crate::event::EventName;
 
 /// The names under which the doors' streams stand in status, logs and metrics.
-pub const DOORS: &[&str] = &[events::DOOR];
+pub const DOORS: &[&str] = &[events::DOOR, jobs::DOOR];
 
 /// The event types that may be broadcast and subscribed to.
 #[derive(Debug, Clone)]

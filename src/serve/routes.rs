@@ -6,7 +6,7 @@ use http::Method;
 use http::header::ALLOW;
 
 use super::conversation::{Answer, Client};
-use super::doors::{events, health, metrics, pages, pubsub, ready, summaries};
+use super::doors::{events, health, jobs, metrics, pages, pubsub, ready, summaries};
 use super::http::{Request, Response};
 use super::problem::Problem;
 use super::socket::Socket;
@@ -53,6 +53,15 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/events/faults", Body::Unread, events::faults::list),
     (Method::POST, "/events/faults", Body::Usual, events::faults::put),
     (Method::DELETE, "/events/faults", Body::Unread, events::faults::lift),
+    (Method::POST, "/api/v1/jobs", Body::Usual, jobs::create),
+    (Method::GET, "/api/v1/jobs", Body::Unread, jobs::list),
+    (Method::POST, "/api/v1/jobs/status", Body::Usual, jobs::report::reports),
+    (Method::GET, "/api/v1/jobs/{}", Body::Unread, jobs::job),
+    (Method::DELETE, "/api/v1/jobs/{}", Body::Unread, jobs::remove),
+    (Method::GET, "/api/v1/jobs/{}/events", Body::Unread, jobs::events::stream),
+    (Method::POST, "/api/v1/jobs/{}/status", Body::Usual, jobs::report::report),
+    (Method::POST, "/api/v1/jobs/{}/heartbeat", Body::Usual, jobs::heartbeat),
+    (Method::POST, "/api/v1/jobs/{}/cancel", Body::Usual, jobs::cancel),
     (Method::POST, "/api/v1/summaries", Body::Transcripts, summaries::submit),
     (Method::GET, "/api/v1/summaries", Body::Unread, summaries::list),
     (Method::GET, "/api/v1/summaries/{}", Body::Unread, summaries::summary),

@@ -16,6 +16,7 @@ mod faults;
 mod fleet;
 mod handover;
 mod hostile;
+mod jobs;
 mod limits;
 mod metrics;
 mod nginx;

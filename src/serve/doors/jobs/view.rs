@@ -1,0 +1,113 @@
+//! Jobs as JSON, in the words of seed 000.
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::events_path;
+use crate::event::job_update::{JobStatus, JobUpdate};
+use crate::event::time::iso;
+use crate::event::topic::Identifier;
+use crate::publish::jobs::Job;
+
+/// How a job is at one moment.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct State<'a> {
+    job_id: &'a Identifier,
+    status: JobStatus,
+    #[serde(serialize_with = "number")]
+    progress: f64,
+    stage: &'a str,
+    message: &'a str,
+    timestamp: String,
+    attempt: u32,
+    revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    retryable: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    stalled: bool,
+}
+
+impl<'a> State<'a> {
+    pub fn of(update: &'a JobUpdate) -> Self {
+        Self {
+            job_id: &update.job_id,
+            status: update.status,
+            progress: update.progress,
+            stage: &update.stage,
+            message: &update.message,
+            timestamp: iso(update.time_ms),
+            attempt: update.attempt,
+            revision: update.revision,
+            data: update.data.as_deref(),
+            result: update.result.as_deref(),
+            error: update.error.as_deref(),
+            retryable: update.retryable,
+            stalled: update.stalled,
+        }
+    }
+}
+
+/// A job in a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Listed<'a> {
+    #[serde(flatten)]
+    state: State<'a>,
+    created_at: String,
+    updated_at: String,
+    /// How long nothing may be heard of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_seconds: Option<u64>,
+    sse_endpoint: String,
+}
+
+impl<'a> Listed<'a> {
+    pub fn of(job: &'a Job) -> Self {
+        Self {
+            state: State::of(&job.present),
+            created_at: iso(job.created_ms),
+            updated_at: iso(job.updated_ms),
+            lease_seconds: (job.lease_ms > 0).then_some(job.lease_ms / 1_000),
+            sse_endpoint: events_path(&job.present),
+        }
+    }
+}
+
+/// A job by itself.
+#[derive(Debug, Serialize)]
+pub(super) struct Whole<'a> {
+    #[serde(flatten)]
+    listed: Listed<'a>,
+    /// What is to be done, as its maker sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a RawValue>,
+}
+
+impl<'a> Whole<'a> {
+    pub fn of(job: &'a Job) -> Self {
+        Self { listed: Listed::of(job), request: job.payload.as_deref() }
+    }
+}
+
+/// A whole number without a point.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(clippy::cast_sign_loss, reason = "progress is from 0 to 100")]
+pub(super) fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if value.fract() == 0.0 {
+        serializer.serialize_u64(*value as u64)
+    } else {
+        serializer.serialize_f64(*value)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn is_false(value: &bool) -> bool {
+    !value
+}

@@ -237,3 +237,33 @@ fn a_job_may_be_called_like_a_path() {
     say(&server, "status", &json!({"status": "completed"}));
     assert_eq!(delete(&server, "/api/v1/jobs/status").head.status, 204);
 }
+
+#[test]
+fn a_job_tells_what_it_went_through() {
+    let server = Server::start(&[]);
+    let id = "travelled";
+    create(&server, id);
+    say(&server, id, &json!({"status": "processing", "progress": 5, "stage": "reading"}));
+    say(&server, id, &json!({"status": "processing", "progress": 9, "stage": "reading"}));
+    say(&server, id, &json!({"status": "processing", "progress": 50, "stage": "writing"}));
+    say(&server, id, &json!({"status": "failed", "error": "no paper"}));
+    let job = server.get(&format!("/api/v1/jobs/{id}")).json();
+    let mut steps = job["timeline"].as_array().unwrap().clone();
+    let times: Vec<_> = steps
+        .iter_mut()
+        .map(|step| {
+            step.as_object_mut().unwrap().remove("time").unwrap().as_str().map(str::to_owned)
+        })
+        .collect();
+    assert_eq!((times[0].as_deref(), times.is_sorted()), (job["createdAt"].as_str(), true));
+    let stage = job["stage"].as_str().unwrap();
+    let expected = [
+        json!({"status": "pending", "attempt": 1}),
+        json!({"status": "processing", "stage": "reading", "attempt": 1}),
+        json!({"status": "processing", "stage": "writing", "attempt": 1}),
+        json!({"status": "failed", "stage": stage, "attempt": 1, "error": "no paper"}),
+    ];
+    assert_eq!(steps, expected);
+    let listed = &server.get("/api/v1/jobs").json()["jobs"][0];
+    assert!(listed.get("timeline").is_none() && listed.get("queueName").is_none(), "{listed}");
+}

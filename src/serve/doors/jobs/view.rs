@@ -7,7 +7,7 @@ use super::events_path;
 use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::time::iso;
 use crate::event::topic::Identifier;
-use crate::publish::jobs::Job;
+use crate::publish::jobs::{Job, Step};
 
 /// How a job is at one moment.
 #[derive(Debug, Serialize)]
@@ -88,11 +88,44 @@ pub(super) struct Whole<'a> {
     /// What is to be done, as its maker sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a RawValue>,
+    /// What it went through, the oldest first: of many steps the first and the latest.
+    timeline: Vec<Passed<'a>>,
+}
+
+/// A step in a job's life.
+#[derive(Debug, Serialize)]
+struct Passed<'a> {
+    time: String,
+    status: JobStatus,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    stage: &'a str,
+    attempt: u32,
+    #[serde(skip_serializing_if = "is_false")]
+    stalled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> Passed<'a> {
+    fn of(step: &'a Step) -> Self {
+        Self {
+            time: iso(step.time_ms),
+            status: step.status,
+            stage: &step.stage,
+            attempt: step.attempt,
+            stalled: step.stalled,
+            error: step.error.as_deref(),
+        }
+    }
 }
 
 impl<'a> Whole<'a> {
     pub fn of(job: &'a Job) -> Self {
-        Self { listed: Listed::of(job), request: job.payload.as_deref() }
+        Self {
+            listed: Listed::of(job),
+            request: job.payload.as_deref(),
+            timeline: job.timeline.iter().map(Passed::of).collect(),
+        }
     }
 }
 

@@ -2,16 +2,16 @@
  * What the server says of itself, asked every two seconds while somebody looks.
  */
 
+import { Chart } from '../page/chart.js';
 import { byId, make } from '../page/dom.js';
 import { bytes, count, duration, shortCount } from '../page/format.js';
 import { Problem, requestJson } from '../page/problem.js';
-import { Chart } from './chart.js';
 import { Connections } from './connections.js';
 
 const EVERY_MS = 2000;
 
 export class Server {
-  #chart = new Chart(byId('chart'), byId('chart-caption'));
+  #chart = new Chart(byId('chart'), byId('chart-caption'), 'deliveries');
   #connections = new Connections(() => this.refresh());
   #timer = null;
   #asking = false;

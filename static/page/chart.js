@@ -1,8 +1,8 @@
 /**
- * A small chart of how many events a second reached somebody, over the last two minutes.
+ * A small chart of how many of something there are a second, over the last two minutes.
  */
 
-import { count, duration } from '../page/format.js';
+import { count, duration } from './format.js';
 
 const SPAN_MS = 120_000;
 const WIDTH = 300;
@@ -11,6 +11,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 
 export class Chart {
   #caption;
+  #noun;
   #svg;
   #area;
   #line;
@@ -21,9 +22,11 @@ export class Chart {
   /**
    * @param {HTMLElement} place
    * @param {HTMLElement} caption Says in words what the chart shows.
+   * @param {string} noun What is counted, such as `deliveries`.
    */
-  constructor(place, caption) {
+  constructor(place, caption, noun) {
     this.#caption = caption;
+    this.#noun = noun;
     this.#svg = shape('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' });
     this.#area = shape('polygon', { class: 'area' });
     this.#line = shape('polyline', { class: 'line' });
@@ -31,15 +34,15 @@ export class Chart {
     place.replaceChildren(this.#svg);
   }
 
-  /** @param {number | undefined} delivered How many deliveries there were in all, up to now. */
-  add(delivered) {
-    if (!Number.isFinite(delivered)) return;
+  /** @param {number | undefined} total How many there were in all, up to now. */
+  add(total) {
+    if (!Number.isFinite(total)) return;
     const at = Date.now();
-    const { at: before, delivered: then } = this.#last ?? {};
-    this.#last = { at, delivered };
+    const { at: before, total: then } = this.#last ?? {};
+    this.#last = { at, total };
     // A restarted server counts from zero: that is no rate, but a new beginning.
-    if (before === undefined || delivered < then || at === before) return;
-    this.#points.push({ at, rate: ((delivered - then) * 1000) / (at - before) });
+    if (before === undefined || total < then || at === before) return;
+    this.#points.push({ at, rate: ((total - then) * 1000) / (at - before) });
     this.#points = this.#points.filter((point) => at - point.at <= SPAN_MS);
     this.#draw(at);
   }
@@ -51,7 +54,7 @@ export class Chart {
     this.#line.setAttribute('points', text);
     this.#area.setAttribute('points', `${places[0][0].toFixed(1)},${HEIGHT} ${text} ${WIDTH},${HEIGHT}`);
     const span = duration((now - this.#points[0].at) / 1000);
-    const words = `${perSecond(this.#points.at(-1).rate)} deliveries a second now, at most ${perSecond(top)} in the last ${span}`;
+    const words = `${perSecond(this.#points.at(-1).rate)} ${this.#noun} a second now, at most ${perSecond(top)} in the last ${span}`;
     this.#svg.setAttribute('aria-label', words);
     this.#caption.textContent = words;
   }

@@ -65,6 +65,8 @@ export class Tidings {
    * @param {string[]} [options.subscribe] The event types wanted; all that the server allows if absent.
    * @param {string} [options.session] The session, where the cookie cannot carry it.
    * @param {string} [options.lastEventId] Resume after this event.
+   * @param {boolean} [options.history=true] Whether the door keeps what was missed. One that tells the present state
+   *   instead (`/api/v1/sse/connect`) is not asked to resume, nor polled: its stream is tried for ever.
    * @param {boolean} [options.withCredentials=false] Send cookies to another origin too.
    * @param {boolean} [options.autoConnect=true] Connect at once.
    * @param {import('./tidings/backoff.js').BackoffOptions} [options.backoff]
@@ -72,7 +74,7 @@ export class Tidings {
    * @param {import('./tidings/environment.js').Environment} [options.environment] For tests and simulations.
    */
   constructor({ backoff, timings, environment = browserEnvironment(), lastEventId, ...options } = {}) {
-    this.#options = { url: '/events', withCredentials: false, ...options };
+    this.#options = { url: '/events', withCredentials: false, history: true, ...options };
     this.#backoff = { ...defaultBackoff, ...backoff };
     this.#context = {
       environment,
@@ -167,13 +169,14 @@ export class Tidings {
   }
 
   #newStream(owner) {
-    return new Stream(this.#url('', { last_event_id: this.#lastEventId }), this.#names, this.#context, owner);
+    const resume = this.#options.history ? this.#lastEventId : null;
+    return new Stream(this.#url('', { last_event_id: resume }), this.#names, this.#context, owner);
   }
 
   #opened(greeting) {
     this.#status.become('open', {
       attempt: 0,
-      connectionId: greeting.data?.connection_id ?? null,
+      connectionId: greeting.data?.connection_id ?? greeting.data?.connectionId ?? null,
       sessionId: greeting.data?.session_id ?? null,
     });
     this.#plan(this.#context.timings.stableMs, () => (this.#failures = 0));
@@ -185,6 +188,7 @@ export class Tidings {
     if (isPaced(end.reason)) return this.#wait(end, end.retryMs || this.#backoff.firstMs);
     // Without a network a failure tells nothing about the server.
     if (this.#context.environment.isOnline()) this.#failures += 1;
+    if (!this.#options.history) return this.#tryAgain(end);
     if (this.#failures > this.#backoff.attempts) return this.#startPolling();
     if (end.reason === 'rejected') this.#askWhy(end);
     else this.#tryAgain(end);

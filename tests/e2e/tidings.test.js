@@ -298,3 +298,17 @@ test('the door may have a query of its own and a session', () => {
   const { world } = start({ url: 'https://far.example/events?tenant=a', session: 'me', subscribe: ['a', 'b c'] });
   assert.equal(world.source().url, 'https://far.example/events?tenant=a&subscribe=a,b+c&session_id=me');
 });
+
+test('a door without a history is not asked to resume or polled, and tried for ever', async () => {
+  const { world, tidings } = start({ url: '/api/v1/sse/connect', subscribe: undefined, history: false });
+  world.source().send('connected', { connectionId: 'mine' }, '5-0');
+  assert.equal(tidings.status.connectionId, 'mine');
+  for (let failures = 1; failures <= 12; failures += 1) {
+    world.source().reject();
+    assert.equal(tidings.status.state, 'waiting');
+    await world.clock.pass(tidings.status.retryAt - world.clock.now());
+    assert.equal(world.source().url, '/api/v1/sse/connect');
+  }
+  assert.equal(world.sources.length, 13);
+  assert.deepEqual(world.requests, []);
+});

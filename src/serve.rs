@@ -227,6 +227,8 @@ pub struct Limits {
     pub listen_backlog: i32,
     /// Proxies whose word on the client's address counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many jobs, queues and workers one stream may be subscribed to.
+    pub subscriptions_per_stream: usize,
     /// How a stream that cannot be had now is refused.
     pub refuse_streams: RefuseStreams,
     /// How long a client waits before it reconnects; each is told up to half more, by chance.
@@ -261,6 +263,7 @@ impl Default for Limits {
             drain: Duration::from_secs(10),
             listen_backlog: 4_096,
             trusted_proxies: Vec::new(),
+            subscriptions_per_stream: 1_000,
             refuse_streams: RefuseStreams::Event,
             retry: Duration::from_secs(2),
             faults: false,

@@ -27,6 +27,9 @@ pub mod ready;
 // What a client calls a request that it may send twice.
 mod request_key;
 
+// Streams that subscribe to jobs, queues and workers (seed 001).
+pub mod subscriptions;
+
 // Transcripts in, summaries out.
 pub mod summaries;
 
@@ -35,7 +38,7 @@ use std::collections::BTreeSet;
 use crate::event::EventName;
 
 /// The names under which the doors' streams stand in status, logs and metrics.
-pub const DOORS: &[&str] = &[events::DOOR, jobs::DOOR];
+pub const DOORS: &[&str] = &[events::DOOR, jobs::DOOR, subscriptions::DOOR];
 
 /// The event types that may be broadcast and subscribed to.
 #[derive(Debug, Clone)]

@@ -200,12 +200,17 @@ impl Desk {
 }
 
 /// Has a stream join the hub: with its socket as the sink, or with a line before it if faults are on.
-pub(super) fn join(app: &App, socket: &Socket, profile: Profile) -> Result<Joined, Refused> {
+pub(super) fn join(
+    app: &App,
+    socket: &Socket,
+    id: Uuid,
+    profile: Profile,
+) -> Result<Joined, Refused> {
     let Some(faults) = &app.faults else {
-        return app.hub.join(profile, Arc::new(socket.clone()));
+        return app.hub.join_as(id, profile, Arc::new(socket.clone()));
     };
     let line = Arc::new(Line::new(socket.clone(), faults.clone(), &profile));
-    let mut joined = app.hub.join(profile, line.clone())?;
+    let mut joined = app.hub.join_as(id, profile, line.clone())?;
     faults.open(&mut joined, &line);
     Ok(joined)
 }

@@ -6,7 +6,7 @@ use http::Method;
 use http::header::ALLOW;
 
 use super::conversation::{Answer, Client};
-use super::doors::{events, health, jobs, metrics, pages, pubsub, ready, summaries};
+use super::doors::{events, health, jobs, metrics, pages, pubsub, ready, subscriptions, summaries};
 use super::http::{Request, Response};
 use super::problem::Problem;
 use super::socket::Socket;
@@ -67,6 +67,11 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/api/v1/summaries/{}", Body::Unread, summaries::summary),
     (Method::GET, "/api/v1/summaries/batches/{}", Body::Unread, summaries::batch),
     (Method::DELETE, "/api/v1/summaries/batches/{}", Body::Unread, summaries::cancel),
+    (Method::GET, "/api/v1/sse/connect", Body::Unread, subscriptions::connect),
+    (Method::GET, "/api/v1/sse/stats", Body::Unread, subscriptions::stats::stats),
+    (Method::POST, "/api/v1/sse/{}/subscribe/{}/{}", Body::Usual, subscriptions::subscribe),
+    (Method::POST, "/api/v1/sse/{}/unsubscribe/{}/{}", Body::Usual, subscriptions::unsubscribe),
+    (Method::POST, "/api/v1/sse/{}/subscriptions", Body::Usual, subscriptions::subscriptions),
     (Method::POST, "/pubsub/push", Body::Usual, pubsub::push),
     (Method::GET, "/health", Body::Unread, health::health),
     (Method::GET, "/ready", Body::Unread, ready::ready),

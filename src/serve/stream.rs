@@ -9,7 +9,7 @@ use serde_json::json;
 
 pub use self::opening::{Entrance, Open, Opening, StreamPlan, connected};
 
-pub(super) use self::opening::gap_data;
+pub(super) use self::opening::{first_events, gap_data};
 
 use super::App;
 use super::admission::{AddressClaim, Full};

@@ -182,6 +182,11 @@ static STREAMS: &[Setting] = &[
          terminal; those that come sooner are conflated; 0 is no ceiling",
     ),
     Setting::new(
+        "max_subscriptions_per_stream",
+        Count(0..=MILLION, |s| &mut s.serve.subscriptions_per_stream),
+        "Jobs, queues and workers that one stream of /api/v1/sse may be subscribed to; 0 is no limit",
+    ),
+    Setting::new(
         "retry_ms",
         Milliseconds(A_DAY_MS, |s| &mut s.serve.retry),
         "How long a client waits before it reconnects, and up to half more by chance",

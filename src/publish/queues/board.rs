@@ -46,22 +46,23 @@ struct Told<'a, T> {
     report: &'a T,
 }
 
-/// The type of the events that tell how a queue is.
-const QUEUE_UPDATE: &str = "queue_update";
-/// The type of the events that tell how a worker is.
-const WORKER_STATUS: &str = "worker_status";
-
 impl QueueReport {
+    /// The type of the events that tell how a queue is.
+    pub const EVENT: &str = "queue_update";
+
     /// The data of the event that tells it.
     pub fn to_json(&self, now_ms: u64) -> String {
-        json(&Told { r#type: QUEUE_UPDATE, timestamp: now_ms, report: self })
+        json(&Told { r#type: Self::EVENT, timestamp: now_ms, report: self })
     }
 }
 
 impl WorkerReport {
+    /// The type of the events that tell how a worker is.
+    pub const EVENT: &str = "worker_status";
+
     /// The data of the event that tells it.
     pub fn to_json(&self, now_ms: u64) -> String {
-        json(&Told { r#type: WORKER_STATUS, timestamp: now_ms, report: self })
+        json(&Told { r#type: Self::EVENT, timestamp: now_ms, report: self })
     }
 }
 
@@ -79,11 +80,11 @@ impl House {
             self.save(&queue.queue_name, *totals, Certainty::Process);
             let name = &queue.queue_name;
             let topic = Topic::queue(name.clone());
-            let mut is_told = self.show(topic, QUEUE_UPDATE, name, || queue.to_json(now_ms));
+            let mut is_told = self.show(topic, QueueReport::EVENT, name, || queue.to_json(now_ms));
             for worker in workers {
                 let topic = Topic::worker(worker.worker_id.clone());
                 let key = &worker.worker_id;
-                is_told &= self.show(topic, WORKER_STATUS, key, || worker.to_json(now_ms));
+                is_told &= self.show(topic, WorkerReport::EVENT, key, || worker.to_json(now_ms));
             }
             is_told
         });

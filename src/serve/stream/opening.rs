@@ -42,7 +42,12 @@ pub struct Entrance<'a> {
 impl Entrance<'_> {
     /// Takes the stream's place in the hub.
     pub fn join(&self, profile: Profile) -> Result<Joined, Refused> {
-        faults::join(self.app, self.socket, profile)
+        self.join_as(Uuid::new_v4(), profile)
+    }
+
+    /// Takes the place of a stream whose public name is there before it.
+    pub fn join_as(&self, id: Uuid, profile: Profile) -> Result<Joined, Refused> {
+        faults::join(self.app, self.socket, id, profile)
     }
 }
 
@@ -63,7 +68,7 @@ pub fn connected(
 
 /// `connected`, which carries the id from which the client resumes if it gets nothing else; and
 /// `gap`, if what the client is owed is not to be had.
-fn first_events(
+pub(in crate::serve) fn first_events(
     app: &App,
     joined: &Joined,
     connected: &str,

@@ -28,8 +28,7 @@ pub fn status(call: &Call<'_>) -> Result<Answer, Problem> {
     let page = Page::of(call.request)?;
     let streams = call.app.hub.streams_after(None);
     let selected: Vec<_> = streams.iter().filter(|stream| page.selects(stream)).collect();
-    let mut rest =
-        selected.iter().filter(|stream| page.after.is_none_or(|after| stream.number > after));
+    let mut rest = selected.iter().filter(|stream| page.is_past(stream));
     let shown: Vec<_> = rest.by_ref().take(page.limit).collect();
     let next = rest.next().and(shown.last()).map(|stream| stream.number.to_string());
     let connections: Vec<Connection<'_>> =
@@ -56,15 +55,15 @@ struct Status<'a> {
 }
 
 /// Which connections to show: `?limit=&after=&session_id=`.
-struct Page {
-    limit: usize,
+pub(in crate::serve::doors) struct Page {
+    pub limit: usize,
     /// The last one of the page before: what that page gave as `next`.
     after: Option<u64>,
     session: Option<String>,
 }
 
 impl Page {
-    fn of(request: &Request) -> Result<Self, Problem> {
+    pub fn of(request: &Request) -> Result<Self, Problem> {
         let number = |name: &str| -> Result<Option<u64>, Problem> {
             let wrong = |_| {
                 Problem::bad_request("invalid_parameter", format!("`{name}` is a whole number."))
@@ -82,7 +81,12 @@ impl Page {
         Ok(Self { limit: limit as usize, after: number("after")?, session })
     }
 
-    fn selects(&self, stream: &Stream) -> bool {
+    /// Whether the page before ended with an earlier one.
+    pub fn is_past(&self, stream: &Stream) -> bool {
+        self.after.is_none_or(|after| stream.number > after)
+    }
+
+    pub fn selects(&self, stream: &Stream) -> bool {
         self.session
             .as_deref()
             .is_none_or(|id| stream.profile.session.as_ref().is_some_and(|s| s.as_str() == id))

@@ -7,6 +7,7 @@
 
 mod fate;
 mod judge;
+mod life;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,8 @@ use uuid::Uuid;
 
 pub use self::fate::{Fate, How, Missed, Rule, Untraced, Verdict, WaitsFor};
 
-use self::judge::{Case, Life};
+use self::judge::Case;
+use self::life::Life;
 use super::gap::GapReason;
 use super::sequencer::Found;
 use super::stream::{EndReason, Profile, State};
@@ -237,7 +239,7 @@ impl Shared {
         let facts = life.facts();
         let mut account = Account {
             id: facts.id,
-            profile: facts.profile.clone(),
+            profile: facts.present_profile(),
             opened_ms: facts.opened_ms,
             state: facts.state,
             reason: facts.reason,

@@ -77,17 +77,22 @@ impl Topic {
 
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.project)?;
-        match &self.audience {
-            Audience::Events => f.write_str("events"),
-            Audience::Session(id) => write!(f, "session:{id}"),
-            Audience::User(id) => write!(f, "user:{id}"),
-            Audience::Job(id) => write!(f, "job:{id}"),
-            Audience::Batch(id) => write!(f, "batch:{id}"),
-            Audience::Queue(id) => write!(f, "queue:{id}"),
-            Audience::Worker(id) => write!(f, "worker:{id}"),
-            Audience::Channel(id) => write!(f, "channel:{id}"),
-            Audience::Connection(id) => write!(f, "connection:{id}"),
+        write!(f, "{}/{}", self.project, self.audience)
+    }
+}
+
+impl fmt::Display for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Events => f.write_str("events"),
+            Self::Session(id) => write!(f, "session:{id}"),
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Job(id) => write!(f, "job:{id}"),
+            Self::Batch(id) => write!(f, "batch:{id}"),
+            Self::Queue(id) => write!(f, "queue:{id}"),
+            Self::Worker(id) => write!(f, "worker:{id}"),
+            Self::Channel(id) => write!(f, "channel:{id}"),
+            Self::Connection(id) => write!(f, "connection:{id}"),
         }
     }
 }

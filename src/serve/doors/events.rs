@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::{EventTypes, gate};
 use crate::event::dialect::Dialect;
 use crate::event::subscription::{NameFilter, Subscription};
-use crate::event::topic::{Identifier, Topic};
+use crate::event::topic::{Audience, Identifier, Topic};
 use crate::hub::{Profile, Resume};
+use crate::serve::App;
 use crate::serve::conversation::Answer;
 use crate::serve::http::Request;
 use crate::serve::problem::Problem;
@@ -132,6 +133,23 @@ fn wanted(request: &Request, types: &EventTypes) -> Result<(Vec<String>, NameFil
         named.iter().map(|name| types.allowed(name).ok_or_else(|| unknown_type(name, types)));
     let filter = NameFilter::only(allowed.collect::<Result<Vec<_>, _>>()?);
     Ok((named, filter))
+}
+
+/// So many topics of one stream are shown.
+const SHOWN_TOPICS: usize = 100;
+
+/// What a stream is subscribed to, for people: the types of this door, and what those of other doors are
+/// about.
+fn subscriptions(app: &App, door: &str, wants: &Subscription) -> Vec<String> {
+    if door != DOOR {
+        let topics = wants.topics().iter();
+        let others = topics.filter(|topic| !matches!(topic.audience, Audience::Connection(_)));
+        return others.take(SHOWN_TOPICS).map(|topic| topic.audience.to_string()).collect();
+    }
+    match wants.names() {
+        NameFilter::All => app.event_types.names().into_iter().map(str::to_owned).collect(),
+        NameFilter::Only(names) => names.iter().map(ToString::to_string).collect(),
+    }
 }
 
 fn unknown_type(name: &str, types: &EventTypes) -> Problem {

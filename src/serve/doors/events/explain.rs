@@ -9,10 +9,10 @@ use http::HeaderValue;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::event::subscription::NameFilter;
+use super::subscriptions;
+use crate::event::EventId;
 use crate::event::time::iso;
 use crate::event::topic::Identifier;
-use crate::event::{EventId, EventName};
 use crate::hub::{Account, Explanation, Known, Lag, Who};
 use crate::serve::App;
 use crate::serve::conversation::Answer;
@@ -128,10 +128,8 @@ fn event(known: &Known) -> Value {
 
 /// One connection's part of the answer.
 fn view(account: &Account, because: &str, app: &App) -> Value {
-    let subscriptions = match account.profile.subscription.names() {
-        NameFilter::All => app.event_types.names(),
-        NameFilter::Only(names) => names.iter().map(EventName::as_str).collect(),
-    };
+    let profile = &account.profile;
+    let subscriptions = subscriptions(app, profile.door, &profile.subscription);
     let step = |step: &crate::hub::Step| StepView {
         at: iso(step.at_ms),
         what: step.what.as_str(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::event::subscription::NameFilter;
+use super::subscriptions;
 use crate::event::time::iso;
 use crate::event::topic::Identifier;
 use crate::hub::{Snapshot, State, Stream};
@@ -102,7 +102,7 @@ struct Connection<'a> {
     created_at: String,
     last_activity: String,
     is_active: bool,
-    subscriptions: Vec<&'a str>,
+    subscriptions: Vec<String>,
     queue_size: usize,
     state: &'static str,
     door: &'static str,
@@ -114,10 +114,7 @@ struct Connection<'a> {
 impl<'a> Connection<'a> {
     fn of(app: &'a App, stream: &'a Arc<Stream>) -> Self {
         let state = stream.state();
-        let subscriptions = match stream.profile.subscription.names() {
-            NameFilter::All => app.event_types.names(),
-            NameFilter::Only(names) => names.iter().map(crate::event::EventName::as_str).collect(),
-        };
+        let door = stream.profile.door;
         Self {
             connection_id: stream.id,
             session_id: stream.profile.session.as_ref(),
@@ -125,10 +122,10 @@ impl<'a> Connection<'a> {
             created_at: iso(stream.created_ms),
             last_activity: iso(stream.created_ms + stream.last_activity().as_millis() as u64),
             is_active: state != State::Ending,
-            subscriptions,
+            subscriptions: stream.with_subscription(|wants| subscriptions(app, door, wants)),
             queue_size: stream.queue_size(),
             state: state.as_str(),
-            door: stream.profile.door,
+            door,
             events_sent: stream.events_sent(),
             bytes_sent: stream.bytes_sent(),
             events_conflated: stream.events_conflated(),

@@ -28,6 +28,7 @@ mod settings;
 mod signer;
 mod slow;
 mod stop;
+mod subscriptions;
 mod summaries;
 mod support;
 mod tidy;

@@ -31,6 +31,7 @@ pub use self::mistake::Mistake;
 use self::typed::Given;
 pub use self::typed::Origin;
 use crate::access::oidc;
+use crate::publish::processors::resume;
 use crate::publish::queues::{self as publish_queues, config::QueueConfig};
 use crate::publish::{fetch, jobs, pubsub, summarizer};
 use crate::{client, hub, publish, serve, store};
@@ -105,6 +106,8 @@ pub struct Settings {
     pub queue_limits: publish_queues::Limits,
     /// The queues that the file declares.
     pub queues: Vec<QueueConfig>,
+    /// What a résumé may be and cost.
+    pub resumes: resume::Limits,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -128,6 +131,7 @@ impl Default for Settings {
             pubsub_token: oidc::Expected::default(),
             queue_limits: publish_queues::Limits::default(),
             queues: Vec::new(),
+            resumes: resume::Limits::default(),
             log: Log { filter: "info".into(), format: LogFormat::Text },
         }
     }

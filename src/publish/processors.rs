@@ -3,6 +3,9 @@
 // Any program outside: the job on its standard input, its progress on its standard output.
 pub mod command;
 
+// What a résumé says.
+pub mod resume;
+
 // A talk's key sentences.
 pub mod summarize;
 

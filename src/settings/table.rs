@@ -34,6 +34,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Summaries", SUMMARIES),
     ("Fetching", FETCHING),
     ("Pub/Sub", PUBSUB),
+    ("Résumés", RESUMES),
     ("Logs", LOGS),
     ("Development", DEVELOPMENT),
 ];
@@ -627,6 +628,24 @@ static PUBSUB: &[Setting] = &[
         "pubsub_window_messages",
         Count(0..=BILLION, |s| &mut s.pubsub.window_messages),
         "How many messages are, beyond which the oldest are forgotten early; 0 is no limit",
+    ),
+];
+
+static RESUMES: &[Setting] = &[
+    Setting::new(
+        "max_resume_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.resumes.max_bytes),
+        "Size of one résumé that is analyzed; 0 is no limit",
+    ),
+    Setting::new(
+        "max_resume_pages",
+        Count(0..=MILLION, |s| &mut s.resumes.max_pages),
+        "Pages of one résumé that is a PDF file; 0 is no limit",
+    ),
+    Setting::new(
+        "resume_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.resumes.timeout),
+        "How long reading one PDF file may take; 0 is no limit",
     ),
 ];
 

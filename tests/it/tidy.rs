@@ -212,6 +212,7 @@ fn every_limit_is_a_setting() {
         ("src/publish/fetch.rs", "fetch"),
         ("src/publish/jobs.rs", "jobs"),
         ("src/publish/queues.rs", "queue_limits"),
+        ("src/publish/processors/resume.rs", "resumes"),
     ];
     for (path, group) in structs {
         let text = read(path);

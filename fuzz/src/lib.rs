@@ -5,6 +5,7 @@ pub mod chunked;
 pub mod event_stream;
 pub mod pubsub;
 pub mod request;
+pub mod resume;
 pub mod token;
 pub mod transcript;
 mod wire;
@@ -21,6 +22,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("subrip", transcript::check_subrip),
     ("pubsub", pubsub::check),
     ("token", token::check),
+    ("resume", resume::check),
 ];
 
 /// Makes a program of a target: for the fuzzer, or else one that runs the files it is given.

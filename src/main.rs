@@ -180,7 +180,13 @@ fn start(
         clock.clone(),
     )?;
     let configs = processors::with_built_in(settings.queues);
-    let processors = processors::of_queues(&configs, &settings.summaries, &clock);
+    let kit = processors::Kit {
+        summaries: settings.summaries.clone(),
+        resumes: settings.resumes,
+        fetch: settings.fetch,
+        clock: clock.clone(),
+    };
+    let processors = kit.processors(&configs);
     let ground = Ground {
         jobs: jobs.clone(),
         publisher: publisher.clone(),

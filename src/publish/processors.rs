@@ -13,17 +13,31 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::command::Command;
+use self::resume::ResumeAnalysis;
 use self::summarize::Summarize;
+use super::fetch::{self, Fetcher};
 use super::queues::config::{BUILT_IN, ProcessorChoice, QueueConfig};
 use super::queues::processor::Processor;
 use super::summarizer;
 use crate::clock::Clock;
 use crate::event::topic::Identifier;
 
+/// What processors are made with.
+#[derive(Debug, Clone)]
+pub struct Kit {
+    /// For summaries.
+    pub summaries: summarizer::Limits,
+    /// For résumés.
+    pub resumes: resume::Limits,
+    /// For documents that are named by address.
+    pub fetch: fetch::Limits,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
 /// The queues of the settings, and those of the built-in processors that the settings say nothing of.
 pub fn with_built_in(mut configs: Vec<QueueConfig>) -> Vec<QueueConfig> {
-    // The other one is on its way.
-    for word in BUILT_IN.into_iter().filter(|word| *word == "summarize") {
+    for word in BUILT_IN {
         if configs.iter().all(|config| config.name.as_str() != word)
             && let Ok(name) = word.parse()
         {
@@ -34,32 +48,37 @@ pub fn with_built_in(mut configs: Vec<QueueConfig>) -> Vec<QueueConfig> {
     configs
 }
 
-/// The processor of each queue that is worked on in this process.
-pub fn of_queues(
-    configs: &[QueueConfig],
-    summaries: &summarizer::Limits,
-    clock: &Arc<dyn Clock>,
-) -> HashMap<Identifier, Arc<dyn Processor>> {
-    let made = configs
-        .iter()
-        .filter_map(|config| Some((config.name.clone(), of(config, summaries, clock)?)));
-    made.collect()
-}
+impl Kit {
+    /// The processor of each queue that is worked on in this process.
+    pub fn processors(&self, configs: &[QueueConfig]) -> HashMap<Identifier, Arc<dyn Processor>> {
+        let made =
+            configs.iter().filter_map(|config| Some((config.name.clone(), self.of(config)?)));
+        made.collect()
+    }
 
-fn of(
-    config: &QueueConfig,
-    summaries: &summarizer::Limits,
-    clock: &Arc<dyn Clock>,
-) -> Option<Arc<dyn Processor>> {
-    match &config.processor {
-        ProcessorChoice::BuiltIn(word) if word == "summarize" => {
-            let max_bytes = summaries.max_transcript_bytes;
-            Some(Arc::new(Summarize::new(summaries.length, max_bytes)))
+    fn of(&self, config: &QueueConfig) -> Option<Arc<dyn Processor>> {
+        match &config.processor {
+            ProcessorChoice::Outside => None,
+            ProcessorChoice::Command(command) => {
+                let clock = self.clock.clone();
+                Some(Arc::new(Command::new(command.clone(), config.timeout, clock)))
+            }
+            ProcessorChoice::BuiltIn(word) => self.built_in(word),
         }
-        ProcessorChoice::Command(command) => {
-            Some(Arc::new(Command::new(command.clone(), config.timeout, clock.clone())))
+    }
+
+    fn built_in(&self, word: &str) -> Option<Arc<dyn Processor>> {
+        match word {
+            "summarize" => {
+                let max_bytes = self.summaries.max_transcript_bytes;
+                Some(Arc::new(Summarize::new(self.summaries.length, max_bytes)))
+            }
+            "resume-analysis" => {
+                let fetcher = Fetcher::new(self.fetch.clone(), self.clock.clone());
+                Some(Arc::new(ResumeAnalysis::new(self.resumes.clone(), fetcher)))
+            }
+            _ => None,
         }
-        ProcessorChoice::BuiltIn(_) | ProcessorChoice::Outside => None,
     }
 }
 

@@ -33,6 +33,7 @@ mod table;
 mod tests;
 
 use std::io;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated}
 pub use self::report::{Conflict, Report};
 
 use self::figures::Counters;
-use self::keeper::{KIND, Shared};
+use self::keeper::Shared;
 use self::lease::Alarms;
 use self::table::Slot;
 use super::Publisher;
@@ -61,6 +62,9 @@ use crate::store::records::{Record, Records};
 pub struct Limits {
     /// Jobs that have not ended; beyond that no more are taken. 0 is no limit.
     pub max_open: usize,
+    /// Bytes of all jobs' records; beyond that the first ended go early, and then no more are taken. 0 is no
+    /// limit.
+    pub max_bytes: usize,
     /// Jobs that have ended and are kept; beyond that the first ended go. 0 is no limit.
     pub max_ended: usize,
     /// How long a job that has ended is kept; zero: for ever.
@@ -77,6 +81,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_open: 250_000,
+            max_bytes: 512 << 20,
             max_ended: 20_000,
             ended_age: Duration::from_secs(7 * 86_400),
             stall_grace: Duration::from_secs(30),
@@ -132,6 +137,7 @@ impl Jobs {
             table: Mutex::default(),
             listeners: RwLock::default(),
             counters: Counters::default(),
+            weight: AtomicUsize::new(0),
             alarms: Alarms::default(),
             lost: OnceLock::new(),
             stop: Shutdown::new(),
@@ -310,11 +316,10 @@ impl Jobs {
         if !last.is_terminal() {
             return Err(RemoveError::Open(last.status));
         }
-        let removed = self.0.table.lock().remove(slot.number);
-        // Nobody else has taken it away meanwhile.
-        removed.ok_or(RemoveError::Unknown)?;
-        self.0.counters.note_shown(Some(&last), None);
-        self.0.records.remove(KIND, id);
+        let mut table = self.0.table.lock();
+        // Somebody else may have taken it away meanwhile.
+        let removed = table.remove(slot.number).ok_or(RemoveError::Unknown)?;
+        self.0.forget(&table, &removed);
         Ok(last)
     }
 

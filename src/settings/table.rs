@@ -393,6 +393,12 @@ static JOBS: &[Setting] = &[
         "Jobs that have not ended, beyond which no more are taken; 0 is no limit",
     ),
     Setting::new(
+        "max_job_bytes",
+        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.jobs.max_bytes),
+        "Bytes of all jobs, with their requests and results, beyond which the first ended go early and then \
+         no more are taken; 0 is no limit",
+    ),
+    Setting::new(
         "max_ended_jobs",
         Count(0..=BILLION, |s| &mut s.jobs.max_ended),
         "Jobs that have ended and can still be asked for, beyond which the first ended go; 0 is no limit",

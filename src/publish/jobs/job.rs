@@ -129,6 +129,11 @@ pub struct NewJob {
 }
 
 impl NewJob {
+    /// What it takes at least, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.payload.as_ref().map_or(0, |payload| payload.get().len())
+    }
+
     /// The id it gets: its maker's choice, or one that follows from the request's key, so that a second
     /// try finds the first one's job, or a random one.
     pub(super) fn choose_id(&self) -> Identifier {

@@ -1,6 +1,7 @@
 //! What all handles on the jobs share: each change is made under the job's lock, written, and then shown.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub table: Mutex<Table>,
     pub listeners: RwLock<Vec<Listener>>,
     pub counters: Counters,
+    /// What all jobs' records take, in bytes.
+    pub weight: AtomicUsize,
     pub alarms: Alarms,
     /// Takes back the jobs of queues whose worker is lost.
     pub lost: OnceLock<Lost>,
@@ -63,21 +66,22 @@ pub struct Altered {
 
 impl Shared {
     pub fn load(&self, found: &[Record]) {
-        let mut jobs: Vec<Job> = Vec::new();
+        let mut jobs: Vec<(Job, usize)> = Vec::new();
         for record in found.iter().filter(|record| record.kind == KIND) {
             match serde_json::from_str(&record.text) {
-                Ok(job) => jobs.push(job),
+                Ok(job) => jobs.push((job, record.text.len())),
                 Err(error) => log::error!("the record of job {} is broken: {error}", record.id),
             }
         }
-        jobs.sort_by_key(|job| job.created_ms);
+        jobs.sort_by_key(|(job, _)| job.created_ms);
         let now = self.clock.now();
         let mut table = self.table.lock();
         let mut ended = Vec::new();
-        for job in jobs {
+        for (job, bytes) in jobs {
             let (shown, updated_ms, lease_ms) = (job.present.clone(), job.updated_ms, job.lease_ms);
             self.counters.note_shown(None, Some(&shown));
             let slot = table.add(job, Some(shown.clone()), now);
+            self.weigh(&slot, bytes);
             if shown.is_terminal() {
                 ended.push((updated_ms, slot.number));
             } else if lease_ms > 0 {
@@ -102,6 +106,10 @@ impl Shared {
             return Err(CreateError::Busy);
         }
         let (now, now_ms) = (self.clock.now(), self.clock.unix_ms());
+        let bytes = new.iter().map(NewJob::bytes).sum();
+        if self.missing_bytes(bytes) > 0 {
+            self.let_go(bytes);
+        }
         let mut table = self.table.lock();
         // All are looked at before the first is taken.
         let mut places = Vec::with_capacity(new.len());
@@ -118,6 +126,9 @@ impl Shared {
         let open = table.open_count();
         if self.limits.max_open != 0 && open + chosen.len() > self.limits.max_open {
             return Err(CreateError::Full(open));
+        }
+        if !chosen.is_empty() && self.missing_bytes(bytes) > 0 {
+            return Err(CreateError::Heavy(self.limits.max_bytes));
         }
         self.counters.note_created(chosen.len());
         // Those that were there may still be on their way to the disk.
@@ -222,9 +233,15 @@ impl Shared {
         self.write(slot, kept, certainty, Some(then))
     }
 
+    fn weigh(&self, slot: &Slot, bytes: usize) {
+        self.weight.fetch_add(bytes, Ordering::Relaxed);
+        self.weight.fetch_sub(slot.weight.swap(bytes, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     fn write(&self, slot: &Slot, kept: &Kept, certainty: Certainty, then: Option<Then>) -> Ticket {
         // Strings, numbers and JSON that was read as such can always be written.
         let text = serde_json::to_string(&kept.job).unwrap_or_default();
+        self.weigh(slot, text.len());
         self.records.put(KIND, &slot.id, text, certainty, then)
     }
 

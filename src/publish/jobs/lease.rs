@@ -6,15 +6,16 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::keeper::{KIND, Shared};
 use super::report::{self, Report};
-use super::table::{Kept, Slot};
+use super::table::{Kept, Slot, Table};
 
 use crate::event::job_update::{JobStatus, JobUpdate};
 
@@ -91,7 +92,7 @@ impl Shared {
                 lost(&slot.id);
             }
         }
-        self.let_go();
+        self.let_go(0);
     }
 
     /// Looks whether something was heard of a job; true if it is lost and somebody else decides about it.
@@ -152,19 +153,36 @@ impl Shared {
         kept.job.present.clone()
     }
 
-    /// Lets go of ended jobs that are too old or too many.
-    fn let_go(&self) {
+    /// Lets go of ended jobs that are too old, too many or too large, or must make room for so many bytes.
+    pub(super) fn let_go(&self, wanted_bytes: usize) {
         let age_ms = self.limits.ended_age.as_millis() as u64;
         let before_ms = if age_ms == 0 { 0 } else { self.clock.unix_ms().saturating_sub(age_ms) };
         loop {
-            let expired = self.table.lock().expire(before_ms, self.limits.max_ended);
+            let mut table = self.table.lock();
+            let excess = self.missing_bytes(wanted_bytes);
+            let expired = table.expire(before_ms, self.limits.max_ended, excess);
             if expired.is_empty() {
                 break;
             }
             for slot in expired {
-                self.counters.note_shown(slot.kept.lock().shown.as_ref(), None);
-                self.records.remove(KIND, &slot.id);
+                self.forget(&table, &slot);
             }
+        }
+    }
+
+    /// Forgets a job that is not in the table any more. The table is still locked: who makes a job of the
+    /// same id comes after that, or its record would be taken away.
+    pub(super) fn forget(&self, _: &MutexGuard<'_, Table>, slot: &Slot) {
+        self.counters.note_shown(slot.kept.lock().shown.as_ref(), None);
+        self.weight.fetch_sub(slot.weight.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        self.records.remove(KIND, &slot.id);
+    }
+
+    /// How many bytes there are too many, if so many more come.
+    pub(super) fn missing_bytes(&self, wanted: usize) -> usize {
+        match self.limits.max_bytes {
+            0 => 0,
+            most => (self.weight.load(Ordering::Relaxed) + wanted).saturating_sub(most),
         }
     }
 }

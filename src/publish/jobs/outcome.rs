@@ -42,6 +42,11 @@ pub enum CreateError {
     /// So many jobs have not ended; later there will be room.
     #[error("{0} jobs have not ended, and no more are taken")]
     Full(usize),
+    /// The jobs that have not ended take as many bytes as they may; later there will be room.
+    #[error(
+        "with this one, the jobs that have not ended would take more than {0} bytes; no more are taken"
+    )]
+    Heavy(usize),
     /// The disk is behind; later it will have room.
     #[error("the server is behind with writing; try again in a moment")]
     Busy,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -16,6 +17,8 @@ pub(super) struct Slot {
     /// Its place in the order of making.
     pub number: u64,
     pub id: Identifier,
+    /// What its record takes, in bytes.
+    pub weight: AtomicUsize,
     pub kept: Mutex<Kept>,
 }
 
@@ -60,7 +63,7 @@ impl Table {
         self.next_number += 1;
         let id = job.present.job_id.clone();
         let kept = Mutex::new(Kept { job, shown, heard_at: now });
-        let slot = Arc::new(Slot { number, id: id.clone(), kept });
+        let slot = Arc::new(Slot { number, id: id.clone(), weight: AtomicUsize::new(0), kept });
         self.by_id.insert(id, slot.clone());
         self.by_number.insert(number, slot.clone());
         slot
@@ -81,19 +84,21 @@ impl Table {
         Some(slot)
     }
 
-    /// Takes out those that ended before this time, and the first of those that are too many; at most a
-    /// thousand at once, so that nobody waits long for the table.
-    pub fn expire(&mut self, before_ms: u64, max_ended: usize) -> Vec<Arc<Slot>> {
+    /// Takes out those that ended before this time, and the first of those that are too many or must make
+    /// room for so many bytes; at most a thousand at once, so that nobody waits long for the table.
+    pub fn expire(&mut self, before_ms: u64, max_ended: usize, mut bytes: usize) -> Vec<Arc<Slot>> {
         let mut expired = Vec::new();
         while let Some((number, at_ms)) = self.ended.front() {
             let is_too_many = max_ended != 0 && self.ended.len() > max_ended;
-            if (*at_ms >= before_ms && !is_too_many) || expired.len() >= 1_000 {
+            let is_to_go = *at_ms < before_ms || is_too_many || bytes > 0;
+            if !is_to_go || expired.len() >= 1_000 {
                 break;
             }
             let number = *number;
             self.ended.pop_front();
             if let Some(slot) = self.by_number.remove(&number) {
                 self.by_id.remove(&slot.id);
+                bytes = bytes.saturating_sub(slot.weight.load(Ordering::Relaxed));
                 expired.push(slot);
             }
         }

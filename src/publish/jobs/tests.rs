@@ -212,6 +212,29 @@ fn jobs_are_made_all_or_none() {
 }
 
 #[test]
+fn large_jobs_make_room_by_their_end() {
+    let house =
+        House::new(None, Limits { max_bytes: 25_000, ..Limits::default() }, Arc::new(SystemClock));
+    let large = |id: &str| {
+        let payload = format!("\"{}\"", "x".repeat(10_000));
+        let payload = serde_json::value::RawValue::from_string(payload).unwrap();
+        let id = Some(id.parse().unwrap());
+        house.jobs.create(NewJob { id, payload: Some(payload.into()), ..NewJob::default() })
+    };
+    large("a").unwrap();
+    large("b").unwrap();
+    assert_eq!(large("c").unwrap_err(), CreateError::Heavy(25_000));
+    house.report(&"b".parse().unwrap(), JobStatus::Completed, 1.0).unwrap();
+    large("c").unwrap();
+    let left: Vec<_> = house.jobs.list(None, 9, |_| true).unwrap().0;
+    let left: Vec<_> = left.iter().map(|job| job.present.job_id.as_str()).collect();
+    assert_eq!(left, ["c", "a"], "what had ended is gone, and no more than was needed");
+    house.report(&"a".parse().unwrap(), JobStatus::Completed, 1.0).unwrap();
+    house.jobs.remove(&"a".parse().unwrap()).unwrap();
+    large("d").unwrap();
+}
+
+#[test]
 fn jobs_survive_a_crash_and_nobody_has_seen_more() {
     let folder = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -37,7 +37,9 @@ pub fn put(jobs: &Jobs, update: &StatusUpdate) -> Result<Done, NotTaken> {
 fn make(jobs: &Jobs, id: &Identifier) -> Result<(), UpdateError> {
     match jobs.create(NewJob { id: Some(id.clone()), ..NewJob::default() }) {
         Err(CreateError::Invalid(error)) => Err(error.into()),
-        Err(CreateError::Full(_) | CreateError::Busy) => Err(UpdateError::Busy),
+        Err(CreateError::Full(_) | CreateError::Heavy(_) | CreateError::Busy) => {
+            Err(UpdateError::Busy)
+        }
         // Another update may have made it in between.
         Ok(_) | Err(CreateError::Exists(_) | CreateError::KeyReused) => Ok(()),
     }

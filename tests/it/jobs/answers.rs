@@ -140,6 +140,18 @@ fn no_more_jobs_are_open_than_there_may_be() {
     create(&server, "c");
 }
 
+#[test]
+fn jobs_that_have_not_ended_take_no_more_room_than_there_is() {
+    let server = Server::start(&["--max-job-bytes", "100000"]);
+    let large = |id: &str| json!({"jobId": id, "text": "x".repeat(60_000)}).to_string();
+    assert_eq!(make(&server, &large("a"), "").head.status, 201);
+    let full = make(&server, &large("b"), "");
+    assert_eq!((full.head.status, &full.json()["code"]), (503, &json!("too_many_jobs")));
+    post(&server, "/api/v1/jobs/a/cancel");
+    assert_eq!(make(&server, &large("b"), "").head.status, 201);
+    assert_eq!(server.get("/api/v1/jobs/a").head.status, 404, "it has ended and made room");
+}
+
 /// The ids on a page, and where the next one goes on.
 fn page(server: &Server, query: &str) -> (Vec<String>, Option<String>) {
     let page = server.get(&format!("/api/v1/jobs?{query}")).json();

@@ -118,7 +118,9 @@ fn not_made(app: &App, error: &CreateError) -> Problem {
         CreateError::Invalid(invalid) => {
             broadcast::problem(&PublishError::Invalid(invalid.clone()))
         }
-        CreateError::Full(_) => Problem { code: "too_many_jobs", ..overloaded(&detail) },
+        CreateError::Full(_) | CreateError::Heavy(_) => {
+            Problem { code: "too_many_jobs", ..overloaded(&detail) }
+        }
         CreateError::Busy => overloaded(&detail),
     }
 }

@@ -202,7 +202,7 @@ impl Jobs {
         self.0.counters.note_report(match outcome {
             Ok(altered) => figures::taken(altered.is_repeat),
             Err(LeaseError::Update(error)) => figures::refused(error),
-            Err(LeaseError::NotYours(_)) => "not_yours",
+            Err(LeaseError::NotYours(_)) => "lease_lost",
         });
     }
 

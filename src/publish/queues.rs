@@ -5,6 +5,9 @@
 //! a change of the job's record ([`attempt`]); the line only says whose turn it is. So nothing is lost that
 //! the disk has: after a restart the lines are made again from the jobs that have not ended.
 
+// Jobs on their way into queues.
+mod add;
+
 // A job's place in a queue, in its record.
 pub mod assignment;
 
@@ -56,7 +59,7 @@ use self::config::QueueConfig;
 use self::house::House;
 use self::processor::Processor;
 use super::Publisher;
-use super::jobs::{Altered, Created, Jobs, RemoveError, Report, UpdateError, Updated};
+use super::jobs::{Altered, CreateError, Created, Jobs, RemoveError, Report, UpdateError, Updated};
 use crate::clock::Clock;
 use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::topic::Identifier;
@@ -156,41 +159,6 @@ impl Queues {
         Self::start(ground, Vec::new(), HashMap::new(), &[], Limits::default())
     }
 
-    /// Puts jobs in a queue, all or none; a queue of that name is made if there is none. If `is_durable`,
-    /// waits until they are on disk.
-    pub fn add(
-        &self,
-        name: &Identifier,
-        tasks: Vec<NewTask>,
-        is_durable: bool,
-    ) -> Result<Vec<Created>, AddError> {
-        let house = &self.0;
-        let queue = house.queue_or_new(name)?;
-        let count = tasks.len();
-        if !queue.promise(count) {
-            return Err(AddError::QueueFull(name.clone()));
-        }
-        let now_ms = house.clock.unix_ms();
-        let tasks: Vec<_> = tasks.into_iter().map(|task| task.into_job(&queue, now_ms)).collect();
-        let places: Vec<_> = tasks
-            .iter()
-            .filter_map(|new| new.assignment.as_ref())
-            .map(|assignment| (assignment.priority, assignment.due_ms))
-            .collect();
-        let created = if is_durable {
-            house.jobs.create_all(tasks)
-        } else {
-            house.jobs.create_all_soon(tasks)
-        };
-        queue.release(count);
-        let created = created?;
-        let fresh = created.iter().zip(places).filter(|(created, _)| !created.is_repeat);
-        queue.put(fresh.map(|(created, (priority, due_ms))| {
-            (created.present.job_id.clone(), priority, due_ms)
-        }));
-        Ok(created)
-    }
-
     /// Takes a report on any job, in a queue or not, and waits until it is on disk. Whoever leases the job
     /// proves it with the lease's token.
     pub fn report(
@@ -228,19 +196,23 @@ impl Queues {
         let job = self.0.jobs.get(id).ok_or(RetryError::Unknown)?;
         let assignment = job.assignment.ok_or(RetryError::Unknown)?;
         if job.present.status != JobStatus::Failed || !job.present.is_terminal() {
-            return Err(RetryError::NotFailed(job.present.status));
+            return Err(RetryError::NotFailed(Box::new(job.present)));
         }
-        let again = Identifier::from(uuid::Uuid::new_v4());
+        let mut again = Identifier::from(uuid::Uuid::new_v4());
         self.0.jobs.alter(id, |job| {
             let assignment = job.assignment.as_mut().ok_or(RetryError::Unknown)?;
-            if let Some(already) = &assignment.retried_as {
-                return Err(RetryError::Already(already.clone()));
+            match &assignment.retried_as {
+                Some(already) if self.0.jobs.is_known(already) => {
+                    return Err(RetryError::Already(already.clone()));
+                }
+                // It was not made in the end, or is being made: of two that make it one finds it made.
+                Some(already) => again.clone_from(already),
+                None => assignment.retried_as = Some(again.clone()),
             }
-            assignment.retried_as = Some(again.clone());
             Ok(Vec::new())
         })?;
         let task = NewTask {
-            id: Some(again),
+            id: Some(again.clone()),
             job_name: assignment.job_name,
             data: job.payload,
             priority: assignment.priority,
@@ -248,16 +220,11 @@ impl Queues {
             backoff: Some(assignment.backoff),
             ..NewTask::default()
         };
-        let mut created = self.add(&assignment.queue, vec![task], true).inspect_err(|_| {
-            // It can be tried another time.
-            let undo = self.0.jobs.alter(id, |job| {
-                if let Some(assignment) = &mut job.assignment {
-                    assignment.retried_as = None;
-                }
-                Ok::<_, UpdateError>(Vec::new())
-            });
-            drop(undo);
-        })?;
+        let mut created =
+            self.add(&assignment.queue, vec![task], true).map_err(|error| match error {
+                AddError::Create(CreateError::Exists(_)) => RetryError::Already(again),
+                error => RetryError::Add(error),
+            })?;
         created.pop().ok_or(RetryError::Unknown)
     }
 
@@ -282,6 +249,11 @@ impl Queues {
             log::warn!(queue:% = name; "whether the queue is paused is not on disk: {trouble}");
         }
         Some(queue.report())
+    }
+
+    /// What all queues together may use.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// How each queue is, in the order of their names.

@@ -18,7 +18,7 @@ pub struct Figures {
 
 /// What can become of a report.
 const OUTCOMES: [&str; 7] =
-    ["taken", "repeated", "conflict", "not_yours", "unknown", "invalid", "busy"];
+    ["taken", "repeated", "conflict", "lease_lost", "unknown", "invalid", "busy"];
 
 /// The word for a report that was taken, now or before.
 pub(super) fn taken(is_repeat: bool) -> &'static str {

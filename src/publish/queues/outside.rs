@@ -12,7 +12,11 @@ use super::processor::Task;
 use super::{Queues, attempt};
 use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::topic::Identifier;
-use crate::publish::jobs::{Altered, Conflict, Report, UpdateError};
+use crate::publish::jobs::{Altered, Conflict, CreateError, Report, UpdateError};
+
+/// How long a worker waits at most for its lease to be on disk. If it is not, a restart may give the job to
+/// another, and this worker hears that its lease is lost.
+const LEASE_WRITTEN: Duration = Duration::from_secs(2);
 
 /// A job that a worker outside has.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,19 +56,31 @@ impl Queues {
             let token = uuid::Uuid::new_v4().to_string();
             let holder = Holder { worker: worker.clone(), token: token.clone() };
             match attempt::begin(&self.0.jobs, &id, Some(holder), lease.as_millis() as u64) {
-                Ok(task) => return Ok(Some(Leased { task, token, lease })),
+                Ok(task) => {
+                    let leased = Leased { task, token, lease };
+                    self.await_lease(&leased);
+                    return Ok(Some(leased));
+                }
                 // It goes back to its place, and the worker comes again.
                 Err(UpdateError::Busy) => {
                     if let Some(job) = self.0.jobs.get(&id) {
                         self.0.follow(&job);
                     }
-                    return Ok(None);
+                    return Err(CreateError::Busy.into());
                 }
                 // It was cancelled meanwhile.
                 Err(_) => queue.finish(&id, JobStatus::Cancelled),
             }
         }
         Ok(None)
+    }
+
+    /// A worker that has a lease must have it after a crash of this process too.
+    fn await_lease(&self, leased: &Leased) {
+        let records = &self.0.records;
+        if let Err(trouble) = records.await_written(records.latest(), LEASE_WRITTEN) {
+            log::warn!(job:% = leased.task.job_id; "a lease is not on disk: {trouble}");
+        }
     }
 
     /// Gives a job back that nobody will do, for example because its worker did not live to hear of it.
@@ -101,19 +117,23 @@ impl House {
         let now_ms = self.clock.unix_ms();
         let mut was_held = false;
         let altered = self.jobs.alter(id, |job| {
-            let Some(assignment) = &job.assignment else { return Ok(vec![report.clone()]) };
-            was_held = assignment.holder.is_some();
+            // A report that has come before is known as such, also after the end and the lease.
+            let is_known = report.update_id.as_ref().is_some_and(|n| job.update_ids.contains(n));
+            let holder = job.assignment.as_ref().and_then(|assignment| assignment.holder.as_ref());
+            was_held = holder.is_some();
+            if is_known {
+                return Ok(vec![report.clone()]);
+            }
             if job.present.is_terminal() {
-                // A report that has come before is known as such, also after the end.
-                let is_known =
-                    report.update_id.as_ref().is_some_and(|n| job.update_ids.contains(n));
-                let ended = attempt::conflict(job, Conflict::Ended);
-                return if is_known { Ok(vec![report.clone()]) } else { Err(ended.into()) };
+                return Err(attempt::conflict(job, Conflict::Ended).into());
             }
             // Whoever may cancel a job need not have it.
             let is_cancel = report.status == JobStatus::Cancelled && token.is_none();
-            if !is_cancel && check_holder(assignment.holder.as_ref(), token).is_err() {
+            if !is_cancel && check_holder(holder, token).is_err() {
                 return Err(LeaseError::NotYours(Box::new(job.present.clone())));
+            }
+            if job.assignment.is_none() {
+                return Ok(vec![report.clone()]);
             }
             match report.status {
                 JobStatus::Failed => Ok(attempt::failed(job, report.clone(), now_ms)?),
@@ -124,11 +144,11 @@ impl House {
                 JobStatus::Pending | JobStatus::Processing => Ok(vec![report.clone()]),
             }
         })?;
-        self.note_report(&altered, was_held);
+        self.follow_report(&altered, was_held);
         Ok(altered)
     }
 
-    fn note_report(&self, altered: &Altered, was_held: bool) {
+    fn follow_report(&self, altered: &Altered, was_held: bool) {
         let job = &altered.job;
         let Some(assignment) = job.assignment.as_ref().filter(|_| !altered.is_repeat) else {
             return;

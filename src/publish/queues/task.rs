@@ -9,7 +9,7 @@ use super::assignment::Assignment;
 use super::config::Backoff;
 use super::queue::Queue;
 use crate::event::RequestKey;
-use crate::event::job_update::JobStatus;
+use crate::event::job_update::JobUpdate;
 use crate::event::topic::Identifier;
 use crate::publish::jobs::{CreateError, NewJob, UpdateError};
 
@@ -59,15 +59,18 @@ pub enum RetryError {
     Unknown,
     /// It has not failed.
     #[error("only a failed job can be tried again")]
-    NotFailed(JobStatus),
+    NotFailed(Box<JobUpdate>),
     /// It was already.
     #[error("the job was tried again already, as {0}")]
     Already(Identifier),
 }
 
 impl From<UpdateError> for RetryError {
-    fn from(_: UpdateError) -> Self {
-        Self::Unknown
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Busy => Self::Add(CreateError::Busy.into()),
+            _ => Self::Unknown,
+        }
     }
 }
 

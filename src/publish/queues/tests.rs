@@ -15,7 +15,7 @@ use crate::clock::{ManualClock, SystemClock};
 use crate::event::RequestKey;
 use crate::hub::{self, Hub};
 use crate::publish;
-use crate::publish::jobs::{self, Job};
+use crate::publish::jobs::{self, Job, UpdateError};
 use crate::store;
 
 /// The longest that anything here can take.
@@ -289,8 +289,51 @@ fn a_failed_job_is_tried_again_as_a_new_one_and_only_once() {
     house.order(Order::Complete(Value::Null));
     house.await_status(&again, JobStatus::Completed);
     let done = house.queues.retry(&again).unwrap_err();
-    assert_eq!(done, RetryError::NotFailed(JobStatus::Completed));
+    assert!(matches!(done, RetryError::NotFailed(job) if job.status == JobStatus::Completed));
     assert_eq!(house.job(&job).present.status, JobStatus::Failed);
+}
+
+#[test]
+fn what_was_to_be_tried_again_and_was_not_made_can_still_be() {
+    let house = House::in_memory(QueueConfig { attempts: 1, ..config() });
+    let job = house.add("a");
+    house.next();
+    house.order(Order::Fail(Failure::retryable("no")));
+    house.await_status(&job, JobStatus::Failed);
+    // As a crash leaves it.
+    let noted = house.jobs.alter(&job, |job| {
+        job.assignment.as_mut().unwrap().retried_as = Some(id("again"));
+        Ok::<_, UpdateError>(Vec::new())
+    });
+    noted.unwrap();
+    assert_eq!(house.queues.retry(&job).unwrap().present.job_id, id("again"));
+    assert_eq!(house.queues.retry(&job).unwrap_err(), RetryError::Already(id("again")));
+    assert_eq!(house.next().job_id, id("again"));
+    house.order(Order::Complete(Value::Null));
+}
+
+#[test]
+fn jobs_of_several_queues_are_taken_all_or_none() {
+    let house = House::in_memory(QueueConfig { max_waiting_jobs: 2, ..config() });
+    house.queues.pause(&id("q"), true);
+    let tasks = |names: &[(&str, &str)]| -> Vec<_> {
+        let task = |name: &str| NewTask { id: Some(id(name)), ..NewTask::default() };
+        names.iter().map(|(queue, name)| (id(queue), task(name))).collect()
+    };
+    let too_many = tasks(&[("other", "x"), ("q", "a"), ("q", "b"), ("q", "c")]);
+    let refused = house.queues.add_all(too_many, true).unwrap_err();
+    assert_eq!(refused, AddError::QueueFull(id("q")));
+    let twice = tasks(&[("other", "x"), ("q", "x")]);
+    let refused = house.queues.add_all(twice, true).unwrap_err();
+    assert_eq!(refused, AddError::Create(CreateError::Exists(id("x"))));
+    assert_eq!(house.jobs.open_count(), 0);
+    // Nothing is left promised.
+    let fits = tasks(&[("q", "a"), ("other", "x"), ("q", "b")]);
+    let created = house.queues.add_all(fits, true).unwrap();
+    let names: Vec<_> = created.iter().map(|job| job.present.job_id.as_str()).collect();
+    assert_eq!(names, ["a", "x", "b"]);
+    assert_eq!(house.counts(), (2, 0, 0, 0, 0));
+    assert_eq!(house.queues.describe(&id("other")).unwrap().1.waiting, 1);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn reports_are_taken_in_their_order_and_each_has_its_answer() {
     let expected = ["10", "5", "stays at 10", "not yours", "Unknown"];
     assert_eq!(told.collect::<Vec<_>>(), expected);
     let reports = house.jobs.figures().reports;
-    for (word, count) in [("taken", 2), ("conflict", 1), ("not_yours", 1), ("unknown", 1)] {
+    for (word, count) in [("taken", 2), ("conflict", 1), ("lease_lost", 1), ("unknown", 1)] {
         assert!(reports.contains(&(word, count)), "{word}: {reports:?}");
     }
 }
@@ -148,4 +148,43 @@ fn what_is_said_of_a_waiting_job_by_others_takes_it_from_the_line() {
     house.queues.report(&job, &done(), None).unwrap();
     let twice = house.queues.report(&job, &done(), None);
     assert!(matches!(twice, Err(LeaseError::Update(UpdateError::Conflict { .. }))));
+}
+
+#[test]
+fn a_report_that_comes_again_is_known_after_the_lease_is_over() {
+    let house = House::in_memory(config());
+    let backoff = Backoff { kind: BackoffKind::Fixed, first: Duration::ZERO };
+    house
+        .add_to("out", NewTask { id: Some(id("a")), backoff: Some(backoff), ..NewTask::default() });
+    let leased = lease(&house, "w").unwrap();
+    let failed =
+        Report { retryable: true, update_id: Some("w-1".into()), ..Report::of(JobStatus::Failed) };
+    let token = Some(leased.token.as_str());
+    let told = |report: &Report| house.queues.report(&id("a"), report, token);
+    assert!(!told(&failed).unwrap().is_repeat);
+    assert!(told(&failed).unwrap().is_repeat, "its answer may have been lost");
+    assert!(matches!(told(&done()), Err(LeaseError::NotYours(_))));
+    let reports = house.jobs.figures().reports;
+    let count = |outcome| reports.iter().find(|(seen, _)| *seen == outcome).unwrap().1;
+    assert_eq!(["taken", "repeated", "lease_lost"].map(count), [1, 1, 1]);
+}
+
+#[test]
+fn many_reports_are_taken_each_by_itself() {
+    let house = House::in_memory(config());
+    add(&house, "a");
+    let leased = lease(&house, "w").unwrap();
+    add(&house, "b");
+    let (done, token) = (done(), leased.token.as_str());
+    let reports = [
+        (&id("a"), &done, Some("wrong")),
+        (&id("b"), &done, None),
+        (&id("a"), &done, Some(token)),
+        (&id("c"), &done, None),
+    ];
+    let outcomes = house.queues.report_all(reports);
+    assert!(matches!(outcomes[0], Err(LeaseError::NotYours(_))));
+    assert!(outcomes[1].is_ok() && outcomes[2].is_ok());
+    assert!(matches!(outcomes[3], Err(LeaseError::Update(UpdateError::Unknown))));
+    assert_eq!(house.queues.describe(&id("out")).unwrap().1.completed, 2);
 }

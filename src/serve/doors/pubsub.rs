@@ -25,7 +25,7 @@ pub fn push(call: &Call<'_>) -> Result<Answer, Problem> {
         log::info!(why:% = refused; "a push of Pub/Sub's was not let in");
         return not_admitted(refused);
     }
-    let put = |update: &StatusUpdate| pubsub::put(&call.app.jobs, update);
+    let put = |update: &StatusUpdate| pubsub::put(&call.app.jobs, &call.app.queues, update);
     match call.app.pubsub.take(delivery(call), put) {
         Ok(done) => {
             if let Done::Stale(why) = done {

@@ -211,6 +211,8 @@ pub struct Limits {
     /// The size of a request's body with transcripts, in bytes: as JSON, which can take twice or
     /// three times the transcripts' own bytes.
     pub transcripts_body_bytes: usize,
+    /// The size of a request's body with many jobs, in bytes.
+    pub bulk_body_bytes: usize,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
     /// How long a connection may wait for its next request.
@@ -255,6 +257,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             body_bytes: 1 << 20,
             transcripts_body_bytes: 16 << 20,
+            bulk_body_bytes: 16 << 20,
             body_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(60),
             write_timeout: Duration::from_secs(30),

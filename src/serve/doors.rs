@@ -21,6 +21,9 @@ pub mod pages;
 // What Google Cloud Pub/Sub pushes.
 pub mod pubsub;
 
+// Jobs that wait for somebody to do them (seed 001).
+pub mod queues;
+
 // Whether the server can take work.
 pub mod ready;
 

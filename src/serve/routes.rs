@@ -6,7 +6,9 @@ use http::Method;
 use http::header::ALLOW;
 
 use super::conversation::{Answer, Client};
-use super::doors::{events, health, jobs, metrics, pages, pubsub, ready, subscriptions, summaries};
+use super::doors::{
+    events, health, jobs, metrics, pages, pubsub, queues, ready, subscriptions, summaries,
+};
 use super::http::{Request, Response};
 use super::problem::Problem;
 use super::socket::Socket;
@@ -39,6 +41,8 @@ enum Body {
     Unread,
     /// A body as most have it: `max_body_bytes`.
     Usual,
+    /// Many jobs at once: `max_bulk_body_bytes`.
+    Bulk,
     /// Whole transcripts: `max_transcripts_body_bytes`.
     Transcripts,
 }
@@ -62,6 +66,16 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::POST, "/api/v1/jobs/{}/status", Body::Usual, jobs::report::report),
     (Method::POST, "/api/v1/jobs/{}/heartbeat", Body::Usual, jobs::heartbeat),
     (Method::POST, "/api/v1/jobs/{}/cancel", Body::Usual, jobs::cancel),
+    (Method::POST, "/api/v1/jobs/{}/retry", Body::Usual, queues::retry),
+    (Method::POST, "/api/v1/queue/add", Body::Usual, queues::add::add),
+    (Method::POST, "/api/v1/queue/add-bulk", Body::Bulk, queues::add::add_bulk),
+    (Method::GET, "/api/v1/queues", Body::Unread, queues::list),
+    (Method::GET, "/api/v1/queues/{}", Body::Unread, queues::queue),
+    (Method::GET, "/api/v1/queues/{}/jobs", Body::Unread, queues::jobs),
+    (Method::POST, "/api/v1/queues/{}/pause", Body::Usual, queues::pause),
+    (Method::POST, "/api/v1/queues/{}/resume", Body::Usual, queues::resume),
+    (Method::POST, "/api/v1/queues/{}/lease", Body::Usual, queues::lease::lease),
+    (Method::GET, "/api/v1/workers", Body::Unread, queues::workers),
     (Method::POST, "/api/v1/summaries", Body::Transcripts, summaries::submit),
     (Method::GET, "/api/v1/summaries", Body::Unread, summaries::list),
     (Method::GET, "/api/v1/summaries/{}", Body::Unread, summaries::summary),
@@ -106,6 +120,7 @@ impl Route {
         match self.body {
             Body::Unread => None,
             Body::Usual => Some(limits.body_bytes),
+            Body::Bulk => Some(limits.bulk_body_bytes),
             Body::Transcripts => Some(limits.transcripts_body_bytes),
         }
     }
@@ -193,12 +208,15 @@ mod tests {
 
     #[test]
     fn a_body_has_the_room_that_its_route_needs() {
-        let limits = Limits { body_bytes: 1, transcripts_body_bytes: 2, ..Limits::default() };
+        let (body_bytes, transcripts_body_bytes, bulk_body_bytes) = (1, 2, 3);
+        let limits =
+            Limits { body_bytes, transcripts_body_bytes, bulk_body_bytes, ..Limits::default() };
         for (method, path, body, handler) in TABLE {
             let (parameters, body, handler) = (Vec::new(), *body, *handler);
             let route = Route { pattern: path, handler, parameters, body };
             let expected = match (method.as_str(), *path) {
                 ("POST", "/api/v1/summaries") => Some(2),
+                ("POST", "/api/v1/queue/add-bulk") => Some(3),
                 ("POST", _) => Some(1),
                 _ => None,
             };

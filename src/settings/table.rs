@@ -105,6 +105,11 @@ static CONNECTIONS: &[Setting] = &[
         "Size of a request's body that brings transcripts, as JSON; 0 is no limit",
     ),
     Setting::new(
+        "max_bulk_body_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.serve.bulk_body_bytes),
+        "Size of a request's body that brings many jobs; 0 is no limit",
+    ),
+    Setting::new(
         "body_timeout_seconds",
         Seconds(A_DAY, |s| &mut s.serve.body_timeout),
         "How long a request's body may take to arrive; 0 is no limit",

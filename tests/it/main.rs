@@ -21,6 +21,7 @@ mod limits;
 mod metrics;
 mod nginx;
 mod pubsub;
+mod queues;
 mod record;
 mod rolling;
 mod settings;

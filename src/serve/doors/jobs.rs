@@ -4,7 +4,7 @@ pub mod events;
 pub mod report;
 
 mod create;
-mod view;
+pub(super) mod view;
 
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use crate::serve::problem::{Problem, json_body};
 use crate::serve::routes::Call;
 
 pub use self::create::create;
+pub(super) use self::create::{chosen_id, not_made};
 
 /// The name under which this door's streams stand in status, logs and metrics.
 pub(super) const DOOR: &str = "jobs";
@@ -44,11 +45,8 @@ pub fn job(call: &Call<'_>) -> Result<Answer, Problem> {
 /// `GET /api/v1/jobs?status=a,b&limit=&after=`: jobs, the newest first.
 pub fn list(call: &Call<'_>) -> Result<Answer, Problem> {
     let wanted = statuses(call)?;
-    let after = call.request.query("after").map(|id| id.parse()).transpose();
-    let unknown = || Problem::bad_request("invalid_parameter", "`after` is the id of a job.");
-    let after: Option<Identifier> = after.map_err(|_| unknown())?;
     let is_wanted = |job: &Job| wanted.contains(&job.present.status);
-    let found = call.app.jobs.list(after.as_ref(), limit(call)?, is_wanted);
+    let found = call.app.jobs.list(after(call)?.as_ref(), limit(call)?, is_wanted);
     let (jobs, has_more) = found.map_err(|_| {
         let detail = "The job that `after` names is not there any more; begin again without it.";
         Problem::bad_request("invalid_parameter", detail)
@@ -113,7 +111,7 @@ pub fn remove(call: &Call<'_>) -> Result<Answer, Problem> {
 }
 
 /// The id that stands in the path.
-fn job_id(call: &Call<'_>) -> Result<Identifier, Problem> {
+pub(super) fn job_id(call: &Call<'_>) -> Result<Identifier, Problem> {
     let id = call.parameters.first().map_or("", String::as_str);
     id.parse().map_err(|error: InvalidEvent| {
         Problem::bad_request("invalid_job_id", format!("The path names no job: {error}."))
@@ -145,10 +143,16 @@ fn statuses(call: &Call<'_>) -> Result<Vec<JobStatus>, Problem> {
     named.split(',').map(|word| status(word.trim())).collect()
 }
 
+/// The last job of the page before.
+pub(super) fn after(call: &Call<'_>) -> Result<Option<Identifier>, Problem> {
+    let after = call.request.query("after").map(|id| id.parse()).transpose();
+    after.map_err(|_| Problem::bad_request("invalid_parameter", "`after` is the id of a job."))
+}
+
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
 
-fn limit(call: &Call<'_>) -> Result<usize, Problem> {
+pub(super) fn limit(call: &Call<'_>) -> Result<usize, Problem> {
     let Some(text) = call.request.query("limit") else { return Ok(DEFAULT_LIMIT) };
     let number = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
     number.ok_or_else(|| {
@@ -157,15 +161,15 @@ fn limit(call: &Call<'_>) -> Result<usize, Problem> {
     })
 }
 
-fn respond(status: StatusCode, answer: &impl Serialize) -> Response {
+pub(super) fn respond(status: StatusCode, answer: &impl Serialize) -> Response {
     Response::json(status, answer).header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
-fn no_such_job() -> Problem {
+pub(super) fn no_such_job() -> Problem {
     Problem::not_found("There is no job with this id.")
 }
 
-fn overloaded(detail: &str) -> Problem {
+pub(super) fn overloaded(detail: &str) -> Problem {
     Problem { code: "overloaded", ..Problem::unavailable(SHORTLY).detail(detail) }
 }
 
@@ -174,7 +178,7 @@ fn not_taken(error: &LeaseError) -> Problem {
     let detail = sentence(&error.to_string());
     match error {
         LeaseError::NotYours(present) => {
-            Problem::conflict("not_yours", detail).member("job", &State::of(present))
+            Problem::conflict("lease_lost", detail).member("job", &State::of(present))
         }
         LeaseError::Update(UpdateError::Unknown) => no_such_job(),
         LeaseError::Update(UpdateError::Conflict { conflict, present }) => {
@@ -198,13 +202,13 @@ fn code(conflict: &Conflict) -> &'static str {
 }
 
 /// An error's words as a sentence.
-fn sentence(words: &str) -> String {
+pub(super) fn sentence(words: &str) -> String {
     let mut characters = words.chars();
     let first = characters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(characters).chain(['.']).collect()
 }
 
 /// Where a job is watched.
-fn events_path(job: &JobUpdate) -> String {
+pub(super) fn events_path(job: &JobUpdate) -> String {
     format!("/api/v1/jobs/{}/events", job.job_id)
 }

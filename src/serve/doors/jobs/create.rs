@@ -60,7 +60,7 @@ pub fn create(call: &Call<'_>) -> Result<Answer, Problem> {
     let wishes: Wishes = json_value(&call.body)?;
     let key = request_key::header(call)?;
     let new = NewJob {
-        id: wishes.job_id.as_deref().map(chosen_id).transpose()?,
+        id: wishes.job_id.as_deref().map(|id| chosen_id("jobId", id)).transpose()?,
         request: key.map(|key| request_key::named(call, key)),
         payload: Some(payload.into()),
         lease_ms: lease_ms(wishes.lease_seconds)?,
@@ -79,12 +79,13 @@ pub fn create(call: &Call<'_>) -> Result<Answer, Problem> {
     Ok(respond(status, &made).header(LOCATION, location).into())
 }
 
-fn chosen_id(text: &str) -> Result<Identifier, Problem> {
-    let invalid = |detail: String| Problem::unprocessable("jobId", detail);
+/// An id that somebody has chosen, in this field.
+pub(in crate::serve::doors) fn chosen_id(field: &str, text: &str) -> Result<Identifier, Problem> {
+    let invalid = |detail: String| Problem::unprocessable(field, detail);
     let id = text.parse().map_err(|error: InvalidEvent| invalid(sentence(&error.to_string())))?;
     // No path leads to them.
     if text == "." || text == ".." {
-        return Err(invalid(format!("A job cannot be called {text:?}.")));
+        return Err(invalid(format!("Nothing can be called {text:?}.")));
     }
     Ok(id)
 }
@@ -102,7 +103,7 @@ fn lease_ms(seconds: Option<u64>) -> Result<u64, Problem> {
 }
 
 /// Why a job was not made, for its maker.
-fn not_made(app: &App, error: &CreateError) -> Problem {
+pub(in crate::serve::doors) fn not_made(app: &App, error: &CreateError) -> Problem {
     let detail = sentence(&error.to_string());
     match error {
         CreateError::Exists(id) => {

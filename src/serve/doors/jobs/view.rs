@@ -8,11 +8,13 @@ use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::time::iso;
 use crate::event::topic::Identifier;
 use crate::publish::jobs::{Job, Step};
+use crate::publish::queues::assignment::Assignment;
+use crate::serve::doors::queues::view::BackoffView;
 
 /// How a job is at one moment.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct State<'a> {
+pub(in crate::serve::doors) struct State<'a> {
     job_id: &'a Identifier,
     status: JobStatus,
     #[serde(serialize_with = "number")]
@@ -57,7 +59,7 @@ impl<'a> State<'a> {
 /// A job in a list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Listed<'a> {
+pub(in crate::serve::doors) struct Listed<'a> {
     #[serde(flatten)]
     state: State<'a>,
     created_at: String,
@@ -66,6 +68,28 @@ pub(super) struct Listed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_seconds: Option<u64>,
     sse_endpoint: String,
+    #[serde(flatten)]
+    queued: Option<Queued<'a>>,
+}
+
+/// What only a job in a queue has.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Queued<'a> {
+    queue_name: &'a Identifier,
+    job_name: &'a str,
+    priority: u32,
+    attempts: u32,
+    backoff: BackoffView,
+    /// Before when it is not to begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
+    /// Who outside has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker_id: Option<&'a Identifier>,
+    /// The job that tries it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retried_as: Option<&'a Identifier>,
 }
 
 impl<'a> Listed<'a> {
@@ -76,6 +100,26 @@ impl<'a> Listed<'a> {
             updated_at: iso(job.updated_ms),
             lease_seconds: (job.lease_ms > 0).then_some(job.lease_ms / 1_000),
             sse_endpoint: events_path(&job.present),
+            queued: job.assignment.as_ref().map(|assignment| {
+                let is_pending = job.present.status == JobStatus::Pending;
+                Queued::of(assignment, is_pending)
+            }),
+        }
+    }
+}
+
+impl<'a> Queued<'a> {
+    fn of(assignment: &'a Assignment, is_pending: bool) -> Self {
+        let is_delayed = is_pending && assignment.due_ms > 0;
+        Self {
+            queue_name: &assignment.queue,
+            job_name: &assignment.job_name,
+            priority: assignment.priority,
+            attempts: assignment.attempts,
+            backoff: assignment.backoff.into(),
+            not_before: is_delayed.then(|| iso(assignment.due_ms)),
+            worker_id: assignment.holder.as_ref().map(|holder| &holder.worker),
+            retried_as: assignment.retried_as.as_ref(),
         }
     }
 }

@@ -6,6 +6,8 @@ mod answers;
 mod crash;
 // Workers that lease jobs.
 mod leases;
+// The programs of `examples/workers`.
+mod samples;
 // Jobs that commands of the settings do.
 mod working;
 

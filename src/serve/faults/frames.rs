@@ -83,6 +83,7 @@ mod tests {
         check("test", id, "1", Kind::Event);
         check("test", id, "a\nid: 2-0\n\nevent: ping\n\n", Kind::Event);
         check("ping", None, "keep-alive", Kind::Heartbeat);
+        check("heartbeat", None, "{}", Kind::Heartbeat);
         check("ping", id, "published", Kind::Event);
         check("connected", id, "{}", Kind::Other);
         check("gap", id, "{}", Kind::Other);

@@ -127,6 +127,46 @@ fn what_is_there_is_told_as_it_is_now_and_the_rest_comes_later() {
     assert_eq!(seen, ["subscribed j true", "job_update j 1", "job_update k 1"]);
 }
 
+/// Takes events until each of these was said of a queue or a worker, beside its time.
+fn wait_for(joined: &mut Joined, expected: &[Value]) {
+    let mut missing = expected.to_vec();
+    while !missing.is_empty() {
+        for due in joined.writer.take_events(Duration::from_secs(60)).unwrap() {
+            let mut data: Value = serde_json::from_str(due.event.body.data.as_str()).unwrap();
+            data["timestamp"].take();
+            missing.retain(|expected| data != *expected);
+        }
+    }
+}
+
+#[test]
+fn queues_and_workers_are_told_as_they_change() {
+    let app = app(Arc::new(SystemClock));
+    let queue: Identifier = "q".parse().unwrap();
+    app.queues.add(&queue, vec![NewTask::default()], true).unwrap();
+    let mut joined = join(&app);
+    let stream = joined.writer.stream().clone();
+    let desk = Desk { app: &app, stream: &stream };
+    desk.change(&add(&[subject(Kind::Queue, "q"), subject(Kind::Worker, "w")])).unwrap();
+    let of_queue = |waiting: u32, active: u32| {
+        json!({
+            "type": "queue_update", "timestamp": null, "queueName": "q", "waiting": waiting,
+            "active": active, "completed": 0, "failed": 0, "delayed": 0, "paused": false,
+        })
+    };
+    wait_for(&mut joined, &[of_queue(1, 0)]);
+    app.queues.add(&queue, vec![NewTask::default()], true).unwrap();
+    wait_for(&mut joined, &[of_queue(2, 0)]);
+    let worker = "w".parse().unwrap();
+    let lease = Duration::from_secs(60);
+    let leased = app.queues.lease(&queue, &worker, lease, app.clock.now()).unwrap().unwrap();
+    let of_worker = json!({
+        "type": "worker_status", "timestamp": null, "workerId": "w", "queueName": "q",
+        "status": "active", "currentJob": leased.task.job_id, "concurrency": 1, "isOutside": true,
+    });
+    wait_for(&mut joined, &[of_queue(1, 1), of_worker]);
+}
+
 #[test]
 fn a_request_that_is_refused_changes_nothing() {
     let app = app(Arc::new(SystemClock));

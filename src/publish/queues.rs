@@ -20,6 +20,9 @@ mod board;
 // How each queue works: what the settings say of it.
 pub mod config;
 
+// How many jobs are where, and how long that took.
+mod figures;
+
 // What all handles share.
 mod house;
 
@@ -51,6 +54,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
+pub use self::figures::{Figures, QueueFigures};
 pub use self::outside::{LeaseError, Leased};
 pub use self::queue::{QueueReport, WorkerReport};
 pub use self::task::{AddError, NewTask, RetryError};
@@ -131,6 +135,8 @@ impl Queues {
             limits,
             clock,
             queues: RwLock::default(),
+            declared: configs.iter().map(|config| config.name.clone()).collect(),
+            times: Arc::default(),
             processors,
             stop: Shutdown::new(),
             threads: Mutex::default(),

@@ -187,12 +187,18 @@ fn strangers_do_not_decide_how_many_figures_there_are() {
     server.send(&request("X1", "/p1?q=1", "*/*"));
     server.get("/p1");
     server.get("/api/v1/summaries/1");
+    let add = |n: u32| {
+        let job = json!({"queueName": format!("queue-{n}"), "jobName": format!("n{n}")});
+        assert_eq!(server.post("/api/v1/queue/add", &job.to_string()).head.status, 202);
+    };
+    add(1);
     let before = names(&server);
     let before = before.union(&names(&server)).cloned().collect::<BTreeSet<_>>();
     for n in 2..20 {
         server.send(&request(&format!("X{n}"), &format!("/p{n}?q={n}"), "*/*"));
         server.get(&format!("/p{n}/\u{20}"));
         server.get(&format!("/api/v1/summaries/{n}"));
+        add(n);
     }
     let new: Vec<_> = names(&server).difference(&before).cloned().collect();
     assert!(new.iter().all(|series| series.contains("route=\"other\"")), "{new:?}");

@@ -1,6 +1,6 @@
 //! What all handles on the queues share: the queues by name, and what a changed job means for its line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::assignment::Assignment;
 use super::config::{ProcessorChoice, QueueConfig};
+use super::figures::Times;
 use super::processor::Processor;
 use super::queue::{Queue, Totals};
 use super::task::AddError;
@@ -33,6 +34,9 @@ pub(super) struct House {
     pub limits: Limits,
     pub clock: Arc<dyn Clock>,
     pub queues: RwLock<BTreeMap<Identifier, Arc<Queue>>>,
+    /// The queues that the settings know.
+    pub declared: BTreeSet<Identifier>,
+    pub times: Arc<Times>,
     pub processors: HashMap<Identifier, Arc<dyn Processor>>,
     pub stop: Shutdown,
     pub threads: Mutex<Vec<JoinHandle<()>>>,
@@ -50,7 +54,7 @@ impl House {
         // Those of the settings come last: they know more than a name.
         for config in left.chain(configs) {
             let name = config.name.clone();
-            let queue = Queue::new(config, kept(&name), self.clock.clone());
+            let queue = Queue::new(config, kept(&name), self.times.clone(), self.clock.clone());
             queues.insert(name, Arc::new(queue));
         }
     }
@@ -105,8 +109,8 @@ impl House {
         }
         let queue = queues.entry(name.clone()).or_insert_with(|| {
             self.save(name, Totals::default(), Certainty::Process);
-            let config = QueueConfig::named(name.clone());
-            Arc::new(Queue::new(config, Totals::default(), self.clock.clone()))
+            let (config, times) = (QueueConfig::named(name.clone()), self.times.clone());
+            Arc::new(Queue::new(config, Totals::default(), times, self.clock.clone()))
         });
         Ok(queue.clone())
     }

@@ -32,16 +32,18 @@ pub(super) struct Line {
 /// Where a job stands.
 #[derive(Debug)]
 enum Place {
-    Waiting(u32, u64),
+    /// And since when it could begin.
+    Waiting(u32, u64, Instant),
     Delayed(Instant, u64),
-    Active(Arc<AtomicBool>),
+    /// And since when, if it has begun in this process's time.
+    Active(Arc<AtomicBool>, Option<Instant>),
 }
 
 /// What there is for whoever asks for a job.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// This one, and the flag that says that nobody wants it any more.
-    Job(Identifier, Arc<AtomicBool>),
+    /// This one, the flag that says that nobody wants it any more, and how long it could have begun.
+    Job(Identifier, Arc<AtomicBool>, Duration),
     /// None before that time; `None`: none until something changes.
     NotBefore(Option<Instant>),
 }
@@ -87,7 +89,7 @@ impl Line {
             Place::Delayed(due, number)
         } else {
             self.waiting.insert((priority, number), id.clone());
-            Place::Waiting(priority, number)
+            Place::Waiting(priority, number, now)
         };
         self.places.insert(id, place);
     }
@@ -96,7 +98,7 @@ impl Line {
     pub fn put_active(&mut self, id: Identifier) {
         self.take_out(&id);
         self.active += 1;
-        self.places.insert(id, Place::Active(Arc::default()));
+        self.places.insert(id, Place::Active(Arc::default(), None));
     }
 
     /// Takes a job out, wherever it is. One that is at work is told that nobody wants it any more. False if
@@ -104,13 +106,13 @@ impl Line {
     pub fn take_out(&mut self, id: &Identifier) -> bool {
         match self.places.remove(id) {
             None => return false,
-            Some(Place::Waiting(priority, number)) => {
+            Some(Place::Waiting(priority, number, _)) => {
                 self.waiting.remove(&(priority, number));
             }
             Some(Place::Delayed(due, number)) => {
                 self.delayed.remove(&(due, number));
             }
-            Some(Place::Active(unwanted)) => {
+            Some(Place::Active(unwanted, _)) => {
                 unwanted.store(true, std::sync::atomic::Ordering::Relaxed);
                 self.active -= 1;
             }
@@ -122,7 +124,7 @@ impl Line {
     /// that nobody does is taken out.
     pub fn cancel(&mut self, id: &Identifier) {
         match self.places.get(id) {
-            Some(Place::Active(unwanted)) => {
+            Some(Place::Active(unwanted, _)) => {
                 unwanted.store(true, std::sync::atomic::Ordering::Relaxed);
             }
             _ => {
@@ -149,8 +151,12 @@ impl Line {
         }
         let unwanted = Arc::new(AtomicBool::new(false));
         self.active += 1;
-        self.places.insert(id.clone(), Place::Active(unwanted.clone()));
-        Next::Job(id, unwanted)
+        let place = self.places.insert(id.clone(), Place::Active(unwanted.clone(), Some(now)));
+        let waited = match place {
+            Some(Place::Waiting(.., since)) => now.saturating_duration_since(since),
+            _ => Duration::ZERO,
+        };
+        Next::Job(id, unwanted, waited)
     }
 
     /// Those whose time has come wait like the others, behind those of their priority who are there.
@@ -159,11 +165,11 @@ impl Line {
             if entry.key().0 > now {
                 break;
             }
-            let (priority, id) = entry.remove();
+            let ((due, _), (priority, id)) = entry.remove_entry();
             let number = self.next_number;
             self.next_number += 1;
             self.waiting.insert((priority, number), id.clone());
-            self.places.insert(id, Place::Waiting(priority, number));
+            self.places.insert(id, Place::Waiting(priority, number, due));
         }
     }
 
@@ -196,7 +202,17 @@ impl Line {
 
     /// Whether it is at work.
     pub fn is_active(&self, id: &Identifier) -> bool {
-        matches!(self.places.get(id), Some(Place::Active(_)))
+        matches!(self.places.get(id), Some(Place::Active(..)))
+    }
+
+    /// How long it has been at work; none if it is not, or was when this process began.
+    pub fn worked(&self, id: &Identifier, now: Instant) -> Option<Duration> {
+        match self.places.get(id) {
+            Some(Place::Active(_, since)) => {
+                since.map(|since| now.saturating_duration_since(since))
+            }
+            _ => None,
+        }
     }
 
     /// How many waited for their time when anyone last looked.
@@ -227,7 +243,7 @@ mod tests {
     /// The names of the jobs that begin now, in order.
     fn begin_all(line: &mut Line, now: Instant) -> Vec<String> {
         std::iter::from_fn(|| match line.next(now) {
-            Next::Job(id, _) => Some(id.to_string()),
+            Next::Job(id, ..) => Some(id.to_string()),
             Next::NotBefore(_) => None,
         })
         .collect()
@@ -285,13 +301,29 @@ mod tests {
         line.put(id("active"), 0, now, now);
         line.cancel(&id("waiting"));
         line.cancel(&id("delayed"));
-        let Next::Job(_, unwanted) = line.next(now) else { panic!("none begins") };
+        let Next::Job(_, unwanted, _) = line.next(now) else { panic!("none begins") };
         line.cancel(&id("active"));
         assert!(unwanted.load(std::sync::atomic::Ordering::Relaxed));
         assert_eq!(line.standing(now), Standing { active: 1, ..Standing::default() });
         assert!(line.take_out(&id("active")));
         assert!(!line.take_out(&id("active")));
         assert_eq!(line.standing(now), Standing::default());
+    }
+
+    #[test]
+    fn how_long_a_job_waits_and_takes_is_known() {
+        let (mut line, now) = line(RateLimit::default());
+        line.put(id("a"), 0, now, now);
+        line.put(id("b"), 9, now + SECOND, now);
+        let mut waited = || match line.next(now + SECOND * 3) {
+            Next::Job(_, _, waited) => waited,
+            other @ Next::NotBefore(_) => panic!("{other:?}"),
+        };
+        // One that was not to begin has not waited before that.
+        assert_eq!([waited(), waited()], [SECOND * 3, SECOND * 2]);
+        line.put_active(id("c"));
+        let worked = |name| line.worked(&id(name), now + SECOND * 7);
+        assert_eq!([worked("a"), worked("c"), worked("d")], [Some(SECOND * 4), None, None]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::config::{ProcessorChoice, QueueConfig};
+use super::figures::{Ended, Times};
 use super::line::{Line, Next, Standing};
 use crate::clock::Clock;
 use crate::event::job_update::JobStatus;
@@ -24,6 +25,7 @@ const WORKER_MEMORY: Duration = Duration::from_secs(120);
 pub(super) struct Queue {
     pub config: QueueConfig,
     clock: Arc<dyn Clock>,
+    times: Arc<Times>,
     state: Mutex<State>,
     /// Wakes who waits for a job.
     changed: Condvar,
@@ -33,6 +35,8 @@ pub(super) struct Queue {
 struct State {
     line: Line,
     totals: Totals,
+    /// What of the totals is of this process's time.
+    ended: Ended,
     workers: BTreeMap<Identifier, Worker>,
     /// Something changed since it was last told.
     is_dirty: bool,
@@ -103,7 +107,12 @@ pub(super) struct News {
 }
 
 impl Queue {
-    pub fn new(config: QueueConfig, totals: Totals, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        config: QueueConfig,
+        totals: Totals,
+        times: Arc<Times>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let line = Line::new(config.rate_limit, totals.is_paused);
         let mut workers = BTreeMap::new();
         if config.processor != ProcessorChoice::Outside {
@@ -115,8 +124,9 @@ impl Queue {
             };
             workers.insert(own_worker(&config.name), worker);
         }
-        let state = State { line, totals, workers, is_dirty: false, is_stopped: false };
-        Self { config, clock, state: Mutex::new(state), changed: Condvar::new() }
+        let ended = Ended::default();
+        let state = State { line, totals, ended, workers, is_dirty: false, is_stopped: false };
+        Self { config, clock, times, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Promises places to so many jobs; false if there is no room.
@@ -135,6 +145,7 @@ impl Queue {
         let mut state = self.state.lock();
         let mut count = 0;
         for (id, priority, due_ms) in jobs {
+            self.times.note_worked(state.line.worked(&id, now));
             state.let_go_of(&id);
             state.line.put(id, priority, super::line::steady(due_ms, now, now_ms), now);
             count += 1;
@@ -158,11 +169,18 @@ impl Queue {
     /// A job has ended.
     pub fn finish(&self, id: &Identifier, status: JobStatus) {
         let mut state = self.state.lock();
+        self.times.note_worked(state.line.worked(id, self.clock.now()));
         state.let_go_of(id);
         let was_there = state.line.take_out(id);
         match status {
-            JobStatus::Completed if was_there => state.totals.completed += 1,
-            JobStatus::Failed if was_there => state.totals.failed += 1,
+            JobStatus::Completed if was_there => {
+                state.totals.completed += 1;
+                state.ended.completed += 1;
+            }
+            JobStatus::Failed if was_there => {
+                state.totals.failed += 1;
+                state.ended.failed += 1;
+            }
             _ => {}
         }
         state.is_dirty = true;
@@ -198,7 +216,8 @@ impl Queue {
             }
             let now = self.clock.now();
             match state.line.next(now) {
-                Next::Job(id, unwanted) => {
+                Next::Job(id, unwanted, waited) => {
+                    self.times.note_waited(waited);
                     state.take_on(&id, worker, is_outside.then_some(now));
                     state.is_dirty = true;
                     return Some((id, unwanted));
@@ -245,6 +264,12 @@ impl Queue {
     pub fn stop(&self) {
         self.state.lock().is_stopped = true;
         self.changed.notify_all();
+    }
+
+    /// How it is, and what has ended in this process's time.
+    pub fn figures(&self) -> (QueueReport, Ended) {
+        let mut state = self.state.lock();
+        (self.describe(&mut state), state.ended)
     }
 
     /// How the queue is.

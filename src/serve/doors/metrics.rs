@@ -5,6 +5,7 @@
 
 mod figures;
 mod process;
+mod queues;
 mod sheet;
 
 use std::fmt::{self, Write};

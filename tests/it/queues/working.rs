@@ -59,6 +59,35 @@ fn a_job_is_watched_from_the_queue_to_its_end() {
 }
 
 #[test]
+fn what_becomes_of_jobs_is_counted_by_queue() {
+    let sections = script("bad", "attempts = 1", "exit 1") + &script("good", "", NOTE);
+    let works = Works::start(&sections);
+    let server = &works.server;
+    post(server, "/api/v1/queues/good/pause");
+    let done = add(server, "good", &json!({}));
+    add(server, "good", &json!({"delay": 3_600_000}));
+    let failed = add(server, "bad", &json!({}));
+    wait_for(server, &failed, "failed");
+    post(server, "/api/v1/queues/good/resume");
+    wait_for(server, &done, "completed");
+    for name in ["somebodys", "somebody-elses"] {
+        add(server, name, &json!({}));
+    }
+    let scrape = server.get("/metrics").body;
+    for sample in [
+        "tidings_queue_jobs{queue=\"good\",state=\"delayed\"} 1",
+        "tidings_queue_jobs{queue=\"good\",state=\"active\"} 0",
+        "tidings_queue_jobs{queue=\"other\",state=\"waiting\"} 2",
+        "tidings_queue_jobs_ended_total{queue=\"good\",outcome=\"completed\"} 1",
+        "tidings_queue_jobs_ended_total{queue=\"bad\",outcome=\"failed\"} 1",
+        "tidings_queue_wait_seconds_count 2",
+        "tidings_queue_attempt_duration_seconds_count 2",
+    ] {
+        assert!(scrape.lines().any(|line| line == sample), "no {sample} in {scrape}");
+    }
+}
+
+#[test]
 fn the_smallest_number_comes_first() {
     let works = Works::start(&script("shell", "", NOTE));
     let server = &works.server;

@@ -10,6 +10,7 @@ use super::sheet::Sheet;
 use crate::hub::{Census, GapReason, Served, Snapshot, State};
 use crate::publish::jobs;
 use crate::publish::pubsub;
+use crate::publish::queues;
 use crate::publish::summarizer::Summarizer;
 use crate::serve::App;
 use crate::serve::doors::DOORS;
@@ -23,6 +24,7 @@ pub(super) struct Figures {
     store: Option<store::Figures>,
     http_connections: usize,
     jobs: jobs::Figures,
+    queues: queues::Figures,
     records: records::Figures,
     pubsub: pubsub::Figures,
     /// Transcripts that wait for the summarizer, if there is one.
@@ -40,6 +42,7 @@ impl Figures {
             store: app.store.as_ref().map(Store::figures),
             http_connections: app.admission.total(),
             jobs: app.jobs.figures(),
+            queues: app.queues.figures(),
             records: app.jobs.records().figures(),
             pubsub: app.pubsub.figures(),
             waiting_transcripts: app.summarizer.as_ref().map(Summarizer::waiting_items),
@@ -58,6 +61,7 @@ impl Collector for Figures {
         self.history(&mut sheet)?;
         self.store.as_ref().map_or(Ok(()), |store| kept(store, &mut sheet))?;
         worked(&self.jobs, &mut sheet)?;
+        super::queues::write(&self.queues, &mut sheet)?;
         recorded(&self.records, &mut sheet)?;
         let help = "Open connections, streams included";
         sheet.gauge("http_connections", help, self.http_connections as u64)?;

@@ -13,6 +13,9 @@ pub mod parser;
 // An event's place in the one order.
 mod id;
 
+// How a group of jobs is at one moment.
+pub mod batch_update;
+
 // How a job is at one moment.
 pub mod job_update;
 

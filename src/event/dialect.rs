@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use super::batch_update::BatchUpdate;
 use super::job_update::JobUpdate;
 use super::{Event, EventId};
 
@@ -21,7 +22,7 @@ pub enum Dialect {
     /// The events door (seed 004): `id`, `event` and `data`.
     Events,
     /// The jobs door (seed 000): a job's states are unnamed, for `onmessage`, and their ids are its
-    /// revisions, for a watcher that comes back after a restart. Whatever else there is to say has a name,
+    /// revisions, for a watcher that comes back after a restart; and so are a batch's. Whatever else there is to say has a name,
     /// so that `onmessage` does not get to see it.
     Jobs,
     /// The subscriptions door (seed 001): as the events door, in its own words for a job's states.
@@ -51,6 +52,13 @@ impl Dialect {
     /// job's revision.
     pub fn encode_job(self, job: &JobUpdate, retry: Option<Duration>) -> Frame {
         Fields { retry, ..Fields::of_job(job, None, self) }.frame()
+    }
+
+    /// Encodes a batch's state as the first event of a stream of the jobs door.
+    pub fn encode_batch(batch: &BatchUpdate, retry: Option<Duration>) -> Frame {
+        // Strings and numbers can always be written.
+        let data = serde_json::to_string(batch).unwrap_or_default();
+        Fields { retry, ..Fields::of_batch(batch.revision, data.into()) }.frame()
     }
 
     /// Encodes something only one stream says, such as `connected`.
@@ -126,8 +134,20 @@ impl<'a> Fields<'a> {
         if let Some(job) = is_of_job.then(|| JobUpdate::decode(data)).flatten() {
             return Self::of_job(&job, Some(event.id), dialect);
         }
+        if dialect == Dialect::Jobs
+            && name == BatchUpdate::EVENT
+            && let Some(revision) = BatchUpdate::revision_of(data)
+        {
+            return Self::of_batch(revision, data.into());
+        }
         let id = Some(Id::Event(event.id));
         Self { id, retry: None, name: Some(name), comment: None, data: data.into() }
+    }
+
+    /// A batch's state on the jobs door.
+    fn of_batch(revision: u64, data: Cow<'a, str>) -> Self {
+        let id = Some(Id::Revision(revision));
+        Self { id, retry: None, name: None, comment: None, data }
     }
 
     fn of_job(job: &JobUpdate, id: Option<EventId>, dialect: Dialect) -> Self {

@@ -54,6 +54,11 @@ impl Topic {
         Self { project: Identifier::default_project(), audience: Audience::Job(id) }
     }
 
+    /// Those who watch one batch, in the default project.
+    pub fn batch(id: Identifier) -> Self {
+        Self { project: Identifier::default_project(), audience: Audience::Batch(id) }
+    }
+
     /// Those who watch one queue, in the default project.
     pub fn queue(name: Identifier) -> Self {
         Self { project: Identifier::default_project(), audience: Audience::Queue(name) }

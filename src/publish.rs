@@ -1,5 +1,8 @@
 //! Who puts events in: the one door into the hub. The ways that lead to it are the submodules.
 
+// When to look at what.
+mod alarms;
+
 // Which events survive a restart.
 mod durability;
 

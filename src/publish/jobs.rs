@@ -41,15 +41,16 @@ use parking_lot::{Mutex, RwLock};
 
 pub use self::figures::Figures;
 pub use self::job::{Job, NewJob, Step};
+pub(super) use self::job::{hexadecimal, key_id};
 pub(super) use self::keeper::Altered;
 pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated};
 pub use self::report::{Conflict, Report};
 
 use self::figures::Counters;
 use self::keeper::Shared;
-use self::lease::Alarms;
 use self::table::Slot;
 use super::Publisher;
+use super::alarms::Alarms;
 use super::queues::LeaseError;
 use crate::clock::Clock;
 use crate::event::job_update::JobUpdate;
@@ -104,6 +105,9 @@ pub type Listener = Box<dyn Fn(&Change<'_>) + Send + Sync>;
 /// Is told of a job that is in a queue and whose worker is lost.
 pub type Lost = Box<dyn Fn(&Identifier) + Send + Sync>;
 
+/// Is told the last state of a job that is let go of, before its record is taken away.
+pub type Heir = Box<dyn Fn(&JobUpdate) + Send + Sync>;
+
 /// A job has changed.
 #[derive(Debug)]
 pub struct Change<'a> {
@@ -140,6 +144,7 @@ impl Jobs {
             weight: AtomicUsize::new(0),
             alarms: Alarms::default(),
             lost: OnceLock::new(),
+            heir: OnceLock::new(),
             stop: Shutdown::new(),
             thread: Mutex::default(),
         }));
@@ -165,6 +170,13 @@ impl Jobs {
     pub(super) fn on_lost(&self, lost: Lost) {
         // There is one set of queues.
         let _ = self.0.lost.set(lost);
+    }
+
+    /// Has the last state of every job that is let go of told to this one. What it puts in the records is
+    /// on disk no later than that the job is gone from there.
+    pub(super) fn on_let_go(&self, heir: Heir) {
+        // There is one set of batches.
+        let _ = self.0.heir.set(heir);
     }
 
     /// Makes a job and waits until it is on disk.
@@ -215,6 +227,11 @@ impl Jobs {
         let last = altered.into_iter().map(|altered| altered.ticket).max();
         let wait = |ticket| self.0.records.await_written(ticket, self.0.limits.store_wait);
         last.map_or(Ok(()), wait)
+    }
+
+    /// Waits until everything that was done so far is on disk.
+    pub(super) fn await_all_written(&self) -> Result<(), String> {
+        self.0.records.await_written(self.0.records.latest(), self.0.limits.store_wait)
     }
 
     /// Takes a report and waits until it is on disk.

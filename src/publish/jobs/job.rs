@@ -136,7 +136,7 @@ impl NewJob {
 
     /// The id it gets: its maker's choice, or one that follows from the request's key, so that a second
     /// try finds the first one's job, or a random one.
-    pub(super) fn choose_id(&self) -> Identifier {
+    pub(in crate::publish) fn choose_id(&self) -> Identifier {
         match (&self.id, &self.request) {
             (Some(id), _) => id.clone(),
             (None, Some(request)) => key_id(&request.key),
@@ -161,8 +161,8 @@ impl NewJob {
     }
 }
 
-/// The id of the job that a request with this key makes.
-fn key_id(key: &str) -> Identifier {
+/// The id of what a request with this key makes.
+pub(in crate::publish) fn key_id(key: &str) -> Identifier {
     use sha2::{Digest, Sha256};
     let digest: [u8; 32] = Sha256::digest(key).into();
     let mut bytes = [0; 16];
@@ -171,7 +171,7 @@ fn key_id(key: &str) -> Identifier {
 }
 
 /// Bytes as text.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+pub(in crate::publish) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string cannot fail.

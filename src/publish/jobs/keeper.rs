@@ -10,17 +10,17 @@ use parking_lot::{Mutex, RwLock};
 
 use super::figures::{self, Counters};
 use super::job::{Job, NewJob, hexadecimal};
-use super::lease::Alarms;
 use super::outcome::{CreateError, Created, UpdateError, Updated};
 use super::report::{self, Report};
 use super::table::{Kept, Slot, Table};
-use super::{Change, Limits, Listener, Lost};
+use super::{Change, Heir, Limits, Listener, Lost};
 use crate::clock::Clock;
 use crate::event::job_update::JobUpdate;
 use crate::event::topic::{Identifier, Topic};
 use crate::event::{EventData, EventKey, EventName, InvalidEvent, NewEvent};
 use crate::hub::Refused;
 use crate::publish::Publisher;
+use crate::publish::alarms::Alarms;
 use crate::shutdown::Shutdown;
 use crate::store::records::{Certainty, Record, Records, Then, Ticket};
 
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     pub alarms: Alarms,
     /// Takes back the jobs of queues whose worker is lost.
     pub lost: OnceLock<Lost>,
+    /// Is told of a job before its record is taken away.
+    pub heir: OnceLock<Heir>,
     pub stop: Shutdown,
     pub thread: Mutex<Option<JoinHandle<()>>>,
 }

@@ -3,20 +3,17 @@
 //! A job with a lease must be heard of before the lease is over; if it is not, its watchers are told that it
 //! stalls, and after a while more it has failed. So nobody watches a progress bar that stands still for ever.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 
 use super::keeper::{KIND, Shared};
 use super::report::{self, Report};
 use super::table::{Kept, Slot, Table};
-
 use crate::event::job_update::{JobStatus, JobUpdate};
 
 /// What is said of a job whose worker is lost.
@@ -24,45 +21,6 @@ pub(super) const LOST_WORKER: &str = "lost_worker";
 
 /// How often ended jobs that are too old are looked for.
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
-
-/// When to look at which jobs. A job is looked at no later than its lease is over; being heard of does not
-/// move its alarm, which then finds that it came too early and is set again.
-#[derive(Debug, Default)]
-pub(super) struct Alarms {
-    due: Mutex<BinaryHeap<Reverse<(Instant, u64)>>>,
-    changed: Condvar,
-}
-
-impl Alarms {
-    pub fn set(&self, at: Instant, number: u64) {
-        self.due.lock().push(Reverse((at, number)));
-        self.changed.notify_one();
-    }
-
-    pub fn wake(&self) {
-        // Under the lock: the thread may be about to sleep.
-        let _due = self.due.lock();
-        self.changed.notify_one();
-    }
-
-    /// Takes out the numbers whose time has come.
-    fn take_due(&self, now: Instant) -> Vec<u64> {
-        let mut due = self.due.lock();
-        let mut numbers = Vec::new();
-        while due.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            numbers.extend(due.pop().map(|Reverse((_, number))| number));
-        }
-        numbers
-    }
-
-    fn sleep(&self, now: Instant, is_stopped: impl Fn() -> bool) {
-        let mut due = self.due.lock();
-        let next = due.peek().map(|Reverse((at, _))| at.saturating_duration_since(now));
-        if !is_stopped() {
-            self.changed.wait_for(&mut due, next.unwrap_or(SWEEP_PAUSE).min(SWEEP_PAUSE));
-        }
-    }
-}
 
 /// Starts the thread that looks after jobs; it ends when it is told to, or when nobody has them any more.
 pub(super) fn start(shared: &Arc<Shared>) -> io::Result<JoinHandle<()>> {
@@ -76,7 +34,8 @@ fn run(jobs: &Weak<Shared>) {
             return;
         }
         jobs.tick();
-        jobs.alarms.sleep(jobs.clock.now(), || jobs.stop.is_triggered());
+        // Being heard of moves no job's alarm, which then comes too early and is set again.
+        jobs.alarms.sleep(jobs.clock.now(), SWEEP_PAUSE, || jobs.stop.is_triggered());
     }
 }
 
@@ -173,7 +132,11 @@ impl Shared {
     /// Forgets a job that is not in the table any more. The table is still locked: who makes a job of the
     /// same id comes after that, or its record would be taken away.
     pub(super) fn forget(&self, _: &MutexGuard<'_, Table>, slot: &Slot) {
-        self.counters.note_shown(slot.kept.lock().shown.as_ref(), None);
+        let last = slot.kept.lock().shown.clone();
+        self.counters.note_shown(last.as_ref(), None);
+        if let (Some(heir), Some(last)) = (self.heir.get(), &last) {
+            heir(last);
+        }
         self.weight.fetch_sub(slot.weight.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         self.records.remove(KIND, &slot.id);
     }

@@ -41,6 +41,9 @@ mod queue;
 // A job that is to be put in a queue.
 mod task;
 
+// Many jobs, in several queues or none.
+mod together;
+
 #[cfg(test)]
 mod tests;
 
@@ -58,6 +61,7 @@ pub use self::figures::{Figures, QueueFigures};
 pub use self::outside::{LeaseError, Leased};
 pub use self::queue::{QueueReport, WorkerReport};
 pub use self::task::{AddError, NewTask, RetryError};
+pub use self::together::NewWork;
 
 use self::config::QueueConfig;
 use self::house::House;

@@ -7,6 +7,7 @@ use super::Queues;
 use super::house::House;
 use super::queue::Queue;
 use super::task::{AddError, NewTask};
+use super::together::NewWork;
 use crate::event::topic::Identifier;
 use crate::publish::jobs::{Created, NewJob};
 
@@ -31,13 +32,26 @@ impl Queues {
         tasks: Vec<(Identifier, NewTask)>,
         is_durable: bool,
     ) -> Result<Vec<Created>, AddError> {
+        let work = tasks.into_iter().map(|(queue, task)| NewWork::Task { queue, task });
+        self.make_all(work.collect(), is_durable)
+    }
+
+    /// The same for jobs of queues and of none.
+    pub(in crate::publish) fn make_all(
+        &self,
+        work: Vec<NewWork>,
+        is_durable: bool,
+    ) -> Result<Vec<Created>, AddError> {
         let house = &self.0;
         // Kept until the jobs stand in line, so that no more wait than may.
-        let promises = house.promise(&tasks)?;
+        let promises = house.promise(&work)?;
         let now_ms = house.clock.unix_ms();
-        let jobs = tasks.into_iter().filter_map(|(name, task)| {
+        let jobs = work.into_iter().filter_map(|work| match work {
+            NewWork::Job(job) => Some(job),
             // There is a promise for each name.
-            promises.get(&name).map(|promise| task.into_job(&promise.queue, now_ms))
+            NewWork::Task { queue, task } => {
+                promises.get(&queue).map(|promise| task.into_job(&promise.queue, now_ms))
+            }
         });
         let jobs: Vec<NewJob> = jobs.collect();
         let wanted: Vec<_> = jobs.iter().map(|job| job.assignment.clone()).collect();
@@ -75,14 +89,13 @@ impl Drop for Promise {
 }
 
 impl House {
-    /// Promises a place to each of these, or to none.
-    fn promise(
-        &self,
-        tasks: &[(Identifier, NewTask)],
-    ) -> Result<BTreeMap<Identifier, Promise>, AddError> {
+    /// Promises a place to each of these that needs one, or to none.
+    fn promise(&self, work: &[NewWork]) -> Result<BTreeMap<Identifier, Promise>, AddError> {
         let mut counts: BTreeMap<&Identifier, usize> = BTreeMap::new();
-        for (name, _) in tasks {
-            *counts.entry(name).or_default() += 1;
+        for work in work {
+            if let NewWork::Task { queue, .. } = work {
+                *counts.entry(queue).or_default() += 1;
+            }
         }
         let mut promises = BTreeMap::new();
         for (name, jobs) in counts {

@@ -3,6 +3,9 @@
 // When to look at what.
 mod alarms;
 
+// Many jobs, looked at as one.
+pub mod batches;
+
 // Which events survive a restart.
 mod durability;
 

@@ -57,10 +57,9 @@ impl Queues {
     ) -> Result<(), UpdateError> {
         let report = Report::of(JobStatus::Cancelled);
         for id in jobs {
-            match self.0.alter(&id, &report, None) {
-                Err(LeaseError::Update(UpdateError::Busy)) => return Err(UpdateError::Busy),
-                // It has ended by itself.
-                Ok(_) | Err(_) => {}
+            // What else can be wrong is that it has ended by itself.
+            if let Err(LeaseError::Update(UpdateError::Busy)) = self.0.alter(&id, &report, None) {
+                return Err(UpdateError::Busy);
             }
         }
         Ok(())

@@ -15,6 +15,7 @@ use tidings::client;
 use tidings::clock::{Clock, SystemClock};
 use tidings::hub::{Hub, Journal, Past};
 use tidings::publish::Publisher;
+use tidings::publish::batches::Batches;
 use tidings::publish::jobs::Jobs;
 use tidings::publish::processors;
 use tidings::publish::pubsub::Pubsub;
@@ -103,6 +104,7 @@ fn run(settings: Settings, inherited: Option<Inherited>) -> Result<(), String> {
 
 /// Writes what is still in memory. The store lets go of the data directory, so it comes last.
 fn close(app: &App) -> io::Result<()> {
+    app.batches.stop();
     app.jobs.stop();
     let records = app.jobs.records().close();
     let store = app.store.as_ref().map_or(Ok(()), |store| store.close(&app.hub.remains()));
@@ -193,7 +195,9 @@ fn start(
         records: jobs.records().clone(),
         clock: clock.clone(),
     };
-    let queues = Queues::start(ground, configs, processors, &found, settings.queue_limits)?;
+    let limits = settings.queue_limits;
+    let queues = Queues::start(ground.clone(), configs, processors, &found, limits)?;
+    let batches = Batches::start(ground, queues.clone(), &found, settings.batches)?;
     let summarizer = settings
         .summarizer
         .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));
@@ -201,7 +205,7 @@ fn start(
     let pushers = (settings.pubsub_auth == PubsubAuth::Oidc)
         .then(|| Oidc::new(settings.pubsub_token, clock.clone()));
     let mut app =
-        App::new(hub, publisher, (jobs, queues), settings.serve, settings.publish, clock)?;
+        App::new(hub, publisher, (jobs, queues, batches), settings.serve, settings.publish, clock)?;
     (app.pubsub, app.pushers) = (pubsub, pushers);
     app.summarizer = summarizer.transpose()?;
     Ok(app)

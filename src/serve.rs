@@ -79,6 +79,7 @@ use crate::access::oidc::Oidc;
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::publish::Publisher;
+use crate::publish::batches::Batches;
 use crate::publish::jobs::Jobs;
 use crate::publish::pubsub::{self, Pubsub};
 use crate::publish::queues::Queues;
@@ -97,6 +98,8 @@ pub struct App {
     pub jobs: Jobs,
     /// Jobs that wait for somebody to do them.
     pub queues: Queues,
+    /// Many of them, looked at as one.
+    pub batches: Batches,
     /// What outlives the process; none if everything is in memory only.
     pub store: Option<Store>,
     /// Who makes summaries; none if they are off.
@@ -143,7 +146,7 @@ impl App {
     pub fn new(
         hub: Hub,
         publisher: Publisher,
-        (jobs, queues): (Jobs, Queues),
+        (jobs, queues, batches): (Jobs, Queues, Batches),
         limits: Limits,
         publish_limits: crate::publish::Limits,
         clock: Arc<dyn Clock>,
@@ -153,6 +156,7 @@ impl App {
             publisher,
             jobs,
             queues,
+            batches,
             store: None,
             summarizer: None,
             pubsub: Pubsub::new(pubsub::Limits::default(), clock.clone()),

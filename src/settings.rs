@@ -33,7 +33,7 @@ pub use self::typed::Origin;
 use crate::access::oidc;
 use crate::publish::processors::resume;
 use crate::publish::queues::{self as publish_queues, config::QueueConfig};
-use crate::publish::{fetch, jobs, pubsub, summarizer};
+use crate::publish::{batches, fetch, jobs, pubsub, summarizer};
 use crate::{client, hub, publish, serve, store};
 
 /// What the program was told, and what to do with it.
@@ -96,6 +96,8 @@ pub struct Settings {
     pub fetch: fetch::Limits,
     /// How many jobs there may be, and how long.
     pub jobs: jobs::Limits,
+    /// How many batches of jobs there may be, how long, and how often they are told of.
+    pub batches: batches::Limits,
     /// What Google Cloud Pub/Sub may push.
     pub pubsub: pubsub::Limits,
     /// Who may push it.
@@ -126,6 +128,7 @@ impl Default for Settings {
             summaries: summarizer::Limits::default(),
             fetch: fetch::Limits::default(),
             jobs: jobs::Limits::default(),
+            batches: batches::Limits::default(),
             pubsub: pubsub::Limits::default(),
             pubsub_auth: PubsubAuth::Off,
             pubsub_token: oidc::Expected::default(),

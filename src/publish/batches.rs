@@ -44,9 +44,11 @@ use self::batch::Batch;
 use self::keeper::Shared;
 use self::making::Limit;
 use self::tally::Member;
+use super::Publisher;
 use super::alarms::Alarms;
-use super::jobs::{Job, UpdateError};
+use super::jobs::{Job, Jobs, UpdateError};
 use super::queues::{Ground, Queues};
+use crate::clock::Clock;
 use crate::event::batch_update::BatchUpdate;
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
@@ -154,6 +156,19 @@ impl Batches {
         let thread = keeper::start(&batches.0)?;
         *batches.0.thread.lock() = Some(thread);
         Ok(batches)
+    }
+
+    /// Batches that are gone after this process, with the usual limits.
+    pub fn in_memory(
+        jobs: &Jobs,
+        queues: &Queues,
+        publisher: &Publisher,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let (jobs, publisher) = (jobs.clone(), publisher.clone());
+        let records = jobs.records().clone();
+        let ground = Ground { jobs, publisher, records, clock };
+        Self::start(ground, queues.clone(), &[], Limits::default())
     }
 
     fn listen(&self) {

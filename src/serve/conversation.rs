@@ -328,6 +328,7 @@ pub(super) mod tests {
     use super::*;
     use crate::clock::{Clock, SystemClock};
     use crate::hub::{self, Hub};
+    use crate::publish::batches::Batches;
     use crate::publish::jobs::Jobs;
     use crate::publish::queues::Queues;
     use crate::publish::{self, Publisher};
@@ -341,8 +342,10 @@ pub(super) mod tests {
         let publisher = Publisher::new(hub.clone(), None, &limits, clock.clone());
         let jobs = Jobs::in_memory(publisher.clone(), clock.clone()).unwrap();
         let queues = Queues::in_memory(&jobs, &publisher, clock.clone()).unwrap();
+        let batches = Batches::in_memory(&jobs, &queues, &publisher, clock.clone()).unwrap();
         Arc::new(
-            App::new(hub, publisher, (jobs, queues), Limits::default(), limits, clock).unwrap(),
+            App::new(hub, publisher, (jobs, queues, batches), Limits::default(), limits, clock)
+                .unwrap(),
         )
     }
 

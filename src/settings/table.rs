@@ -31,6 +31,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Durability", DURABILITY),
     ("Jobs", JOBS),
     ("Queues", QUEUES),
+    ("Batches", BATCHES),
     ("Summaries", SUMMARIES),
     ("Fetching", FETCHING),
     ("Pub/Sub", PUBSUB),
@@ -430,6 +431,35 @@ static JOBS: &[Setting] = &[
         Milliseconds(A_DAY_MS, |s| &mut s.jobs.store_wait),
         "How long whoever makes a job or reports on one waits for the disk before it is told that it is \
          not known whether that is there; 0 is for ever",
+    ),
+];
+
+static BATCHES: &[Setting] = &[
+    Setting::new(
+        "max_batch_jobs",
+        Count(0..=BILLION, |s| &mut s.batches.max_jobs),
+        "Jobs in one batch; 0 is no limit",
+    ),
+    Setting::new(
+        "max_batched_jobs",
+        Count(0..=BILLION, |s| &mut s.batches.max_jobs_in_all),
+        "Jobs in all batches together, beyond which those that ended first go, and then no more are \
+         taken; 0 is no limit",
+    ),
+    Setting::new(
+        "max_ended_batches",
+        Count(0..=BILLION, |s| &mut s.batches.max_ended),
+        "Batches that have ended and can still be asked for, beyond which the first ended go; 0 is no limit",
+    ),
+    Setting::new(
+        "ended_batch_seconds",
+        Seconds(0..=3_153_600_000, |s| &mut s.batches.ended_age),
+        "How long a batch that has ended can still be asked for; 0 is for ever",
+    ),
+    Setting::new(
+        "batch_report_ms",
+        Milliseconds(A_DAY_MS, |s| &mut s.batches.report_pause),
+        "Pause between two reports on how a batch is; 0 reports every change. Its end is reported at once",
     ),
 ];
 

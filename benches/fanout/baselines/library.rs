@@ -11,6 +11,7 @@ use tidings::clock::SystemClock;
 use tidings::event::topic::Topic;
 use tidings::event::{EventData, EventName, NewEvent};
 use tidings::hub::{self, Hub};
+use tidings::publish::batches::Batches;
 use tidings::publish::jobs::Jobs;
 use tidings::publish::queues::Queues;
 use tidings::publish::{self, Publisher};
@@ -31,7 +32,8 @@ pub fn start() -> io::Result<(SocketAddr, Deliver)> {
     let publisher = Publisher::new(hub.clone(), None, &publish_limits, clock.clone());
     let jobs = Jobs::in_memory(publisher.clone(), clock.clone())?;
     let queues = Queues::in_memory(&jobs, &publisher, clock.clone())?;
-    let work = (jobs, queues);
+    let batches = Batches::in_memory(&jobs, &queues, &publisher, clock.clone())?;
+    let work = (jobs, queues, batches);
     let app = Arc::new(App::new(hub.clone(), publisher, work, limits, publish_limits, clock)?);
     thread::spawn(move || serve::run(&listener, &app, &Shutdown::new()));
     let name: EventName = "test".parse().map_err(io::Error::other)?;

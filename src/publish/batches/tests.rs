@@ -8,16 +8,16 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use super::*;
-use crate::clock::{Clock, ManualClock};
+use crate::clock::ManualClock;
 use crate::event::batch_update::Counts;
 use crate::event::dialect::{Dialect, Envelope};
 use crate::event::job_update::JobUpdate;
 use crate::event::subscription::{NameFilter, Subscription};
 use crate::event::topic::Topic;
 use crate::hub::{self, Hub, Joined, Profile, Resume, Sink};
-use crate::publish::jobs::{self, Jobs, NewJob, Report};
+use crate::publish;
+use crate::publish::jobs::{self, NewJob, Report};
 use crate::publish::queues::{NewTask, NewWork};
-use crate::publish::{self, Publisher};
 use crate::store;
 use crate::store::records::{Certainty, Records, Then};
 

@@ -240,8 +240,10 @@ impl Batches {
         let has_more = members.len() > limit;
         members.truncate(limit);
         // Another job may have the id of one that was let go of.
-        let is_it =
-            |member: &Member, job: &Job| !member.is_over || job.present.revision == member.revision;
+        let is_it = |member: &Member, Job { present, .. }: &Job| {
+            let known = (member.revision, member.status);
+            !member.is_over || (present.revision, present.status) == known
+        };
         let parts = members.into_iter().map(|member| Part {
             job: self.0.jobs.get(&member.job).filter(|job| is_it(&member, job)),
             job_id: member.job,

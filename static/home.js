@@ -4,9 +4,9 @@
 
 import { StatusDot, Tidings, Toasts } from '/static/tidings.js';
 import { Composer } from './home/composer.js';
-import { ConnectionNotice } from './home/connection-notice.js';
 import { Summaries } from './home/summaries.js';
 import { Work } from './home/work.js';
+import { ConnectionNotice } from './page/connection-notice.js';
 import { byId } from './page/dom.js';
 
 const tidings = new Tidings({

@@ -91,6 +91,7 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/ready", Body::Unread, ready::ready),
     (Method::GET, "/metrics", Body::Unread, metrics::metrics),
     (Method::GET, "/", Body::Unread, pages::home),
+    (Method::GET, "/jobs", Body::Unread, pages::jobs),
     (Method::GET, "/sse-test", Body::Unread, pages::sse_test),
     (Method::GET, "/static/{}", Body::Unread, pages::asset),
     (Method::GET, "/static/{}/{}", Body::Unread, pages::asset),

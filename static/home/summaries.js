@@ -2,7 +2,7 @@
  * The list of this session's summaries: newest first, each opens to its sentences.
  */
 
-import { byId } from '../page/dom.js';
+import { arrange, byId } from '../page/dom.js';
 import { count } from '../page/format.js';
 import { Problem, requestJson } from '../page/problem.js';
 import { SummaryItem } from './summary-item.js';
@@ -82,12 +82,4 @@ export class Summaries {
     byId('summaries-problem-text').textContent = text;
     if (text && !this.#loaded) byId('summaries-loading').hidden = true;
   }
-}
-
-/** Puts the elements in order without touching those that are in place: a moved element loses its focus. */
-function arrange(list, elements) {
-  for (const old of [...list.children]) if (!elements.includes(old)) old.remove();
-  elements.forEach((element, index) => {
-    if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
-  });
 }

@@ -27,7 +27,7 @@ export class Chart {
   constructor(place, caption, noun) {
     this.#caption = caption;
     this.#noun = noun;
-    this.#svg = shape('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' });
+    this.#svg = shape('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': caption.textContent });
     this.#area = shape('polygon', { class: 'area' });
     this.#line = shape('polyline', { class: 'line' });
     this.#svg.append(this.#area, this.#line);
@@ -48,13 +48,15 @@ export class Chart {
   }
 
   #draw(now) {
-    const top = Math.max(1, ...this.#points.map(({ rate }) => rate));
+    const most = Math.max(...this.#points.map(({ rate }) => rate));
+    // So that a little is not drawn as if it were much.
+    const top = Math.max(1, most);
     const places = this.#points.map(({ at, rate }) => [WIDTH - ((now - at) / SPAN_MS) * WIDTH, HEIGHT - (rate / top) * (HEIGHT - 6)]);
     const text = places.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ');
     this.#line.setAttribute('points', text);
     this.#area.setAttribute('points', `${places[0][0].toFixed(1)},${HEIGHT} ${text} ${WIDTH},${HEIGHT}`);
     const span = duration((now - this.#points[0].at) / 1000);
-    const words = `${perSecond(this.#points.at(-1).rate)} ${this.#noun} a second now, at most ${perSecond(top)} in the last ${span}`;
+    const words = `${perSecond(this.#points.at(-1).rate)} ${this.#noun} a second now, at most ${perSecond(most)} in the last ${span}`;
     this.#svg.setAttribute('aria-label', words);
     this.#caption.textContent = words;
   }

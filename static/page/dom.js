@@ -32,6 +32,20 @@ export function make(tag, { data = {}, aria = {}, on = {}, ...properties } = {},
   return element;
 }
 
+/** Sets an element's text if it is another one: what does not change is not drawn, nor read out, again. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Puts elements in order without touching those that are in place: a moved element loses its focus. */
+export function arrange(list, elements) {
+  const kept = new Set(elements);
+  for (const old of [...list.children]) if (!kept.has(old)) old.remove();
+  elements.forEach((element, index) => {
+    if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
+  });
+}
+
 /** Marks a form's field as wrong, or as right with an empty message. Its message is at `#<id>-error`. */
 export function complain(field, message) {
   byId(`${field.id}-error`).textContent = message;

@@ -37,6 +37,22 @@ export function duration(seconds) {
   return min > 0 ? `${min} min ${String(s).padStart(2, '0')} s` : `${s} s`;
 }
 
+/** How long something took: `87 ms`, `4.2 s`, `3 min 20 s` */
+export function elapsed(ms) {
+  const whole = Math.max(0, Math.round(ms));
+  if (whole < 1000) return `${whole} ms`;
+  return whole < 10_000 ? `${(whole / 1000).toFixed(1)} s` : duration(whole / 1000);
+}
+
+/** How long ago, roughly: `now`, `40 s`, `12 min`, `5 h`, `3 days` */
+export function age(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 2) return 'now';
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  return s < 172_800 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86_400)} days`;
+}
+
 /** A place in a talk: `4:07`, `1:02:33` */
 export function timecode(seconds) {
   const whole = Math.floor(seconds);

@@ -1,5 +1,5 @@
 /**
- * Both pages for everybody: axe finds nothing in light, dark and narrow; the keyboard is enough; a small
+ * All pages for everybody: axe finds nothing in light, dark and narrow; the keyboard is enough; a small
  * screen needs no sideways scrolling; the policy of the page holds.
  */
 
@@ -8,20 +8,43 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { launch, until, watchedPage } from './support/browser.js';
+import { GatedQueue } from './support/gated-queue.js';
 import { TidingsServer } from './support/tidings-server.js';
 
 let browser;
+let queue;
 let server;
 let axe;
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), new TidingsServer().start('--faults', 'on')]);
+  [browser, queue] = await Promise.all([launch(), new GatedQueue().start()]);
+  server = await new TidingsServer().start('--faults', 'on', ...queue.flags);
+  await makeJobs();
   axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 });
 after(async () => {
   await browser.close();
   await server.stop();
+  await queue.stop();
 });
+
+/** A job in every state. */
+async function makeJobs() {
+  const post = async (path, body = {}) => {
+    const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const response = await fetch(`${server.origin}${path}`, options);
+    assert.ok(response.ok, `${path}: ${response.status}`);
+  };
+  const add = (jobId, data, more) => post('/api/v1/queue/add', { queueName: 'gated', jobName: 'scan', jobId, data, ...more });
+  await add('standing', { gate: queue.gate('never'), what: 'a page that is longer than a telephone is wide, and then some' });
+  await add('finished', { what: 'it' });
+  await add('broken', { fails: 'there is no paper left in the tray, nor in the cupboard' });
+  await add('later', {}, { delay: 3_600_000 });
+  await add(`a-name-${'as-long-as-they-may-be'.repeat(4)}`, { what: 'it' });
+  await post('/api/v1/jobs', { jobId: 'loose' });
+  await post('/api/v1/jobs/loose/cancel');
+  await post('/api/v1/queue/add', { queueName: `queue-${'of-a-very-long-name'.repeat(5)}`, jobName: 'wait', jobId: 'unserved' });
+}
 
 const connected = (page) => until(async () => /Connected/.test(await page.locator('#status-dot').innerText()), 'connected');
 
@@ -47,6 +70,14 @@ const filled = {
     await page.click('form[data-fault="no_heartbeats"] button');
     await until(async () => (await page.locator('#faults-in-force li').count()) > 0, 'a fault in force');
   },
+  '/jobs': async (page) => {
+    for (const word of ['waiting', 'active', 'completed', 'failed', 'cancelled', 'delayed']) {
+      await until(async () => (await page.locator(`#jobs .badge:text-is("${word}")`).count()) > 0, `a job that is ${word}`);
+    }
+    await page.fill('#job-data', '{');
+    await page.click('#add-job');
+  },
+  '/jobs#job=broken': (page) => until(async () => /exited with|no paper left/.test(await page.locator('#details .timeline').innerText()), 'its timeline'),
 };
 
 const looks = {
@@ -56,7 +87,7 @@ const looks = {
   'narrow and dark': { colorScheme: 'dark', viewport: { width: 360, height: 740 } },
 };
 
-for (const path of ['/', '/sse-test']) {
+for (const path of Object.keys(filled)) {
   for (const [look, options] of Object.entries(looks)) {
     test(`${path} in ${look}: axe finds nothing, nothing sticks out, nothing complains`, async () => {
       // Playwright puts axe in by a script of its own, past the page's policy; the page keeps to it.
@@ -76,6 +107,7 @@ for (const path of ['/', '/sse-test']) {
     });
   }
 
+  if (path.includes('#')) continue;
   test(`${path} sends a strict policy`, async () => {
     const policy = (await fetch(`${server.origin}${path}`)).headers.get('content-security-policy') ?? '';
     for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"]) {
@@ -90,7 +122,7 @@ test('an installation without summaries shows no way to them', async () => {
   const { page, context } = await watchedPage(browser);
   await page.goto(`${alone.origin}/sse-test`);
   await connected(page);
-  assert.deepEqual(await page.locator('.site-nav a').allInnerTexts(), ['Test page']);
+  assert.deepEqual(await page.locator('.site-nav a').allInnerTexts(), ['Jobs', 'Test page']);
   assert.equal(await page.locator('.brand').getAttribute('href'), '/sse-test');
   assert.equal((await fetch(`${alone.origin}/`)).status, 404);
   await context.close();

@@ -22,15 +22,27 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub struct Pages {
     files: Assets,
     home: Asset,
-    /// With the way to the summaries.
-    sse_test: Asset,
-    /// The same for an installation that makes none.
-    sse_test_alone: Asset,
+    jobs: Ways,
+    sse_test: Ways,
+}
+
+/// A page with the way to the summaries, and the same for an installation that makes none.
+#[derive(Debug)]
+struct Ways {
+    to_summaries: Asset,
+    alone: Asset,
 }
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Home {
+    version: &'static str,
+    has_summaries: bool,
+}
+
+#[derive(Template)]
+#[template(path = "jobs.html")]
+struct Jobs {
     version: &'static str,
     has_summaries: bool,
 }
@@ -50,9 +62,21 @@ impl Pages {
         Self {
             files: Assets::load(),
             home: page(&Home { version, has_summaries: true }),
-            sse_test: page(&SseTest { version, has_summaries: true, has_faults }),
-            sse_test_alone: page(&SseTest { version, has_summaries: false, has_faults }),
+            jobs: Ways::of(|has_summaries| page(&Jobs { version, has_summaries })),
+            sse_test: Ways::of(|has_summaries| {
+                page(&SseTest { version, has_summaries, has_faults })
+            }),
         }
+    }
+}
+
+impl Ways {
+    fn of(page: impl Fn(bool) -> Asset) -> Self {
+        Self { to_summaries: page(true), alone: page(false) }
+    }
+
+    fn page(&self, call: &Call<'_>) -> &Asset {
+        if call.app.summarizer.is_some() { &self.to_summaries } else { &self.alone }
     }
 }
 
@@ -83,11 +107,14 @@ pub fn home(call: &Call<'_>) -> Result<Answer, Problem> {
     show(call, &call.app.pages.home)
 }
 
+/// `GET /jobs`
+pub fn jobs(call: &Call<'_>) -> Result<Answer, Problem> {
+    show(call, call.app.pages.jobs.page(call))
+}
+
 /// `GET /sse-test`
 pub fn sse_test(call: &Call<'_>) -> Result<Answer, Problem> {
-    let Pages { sse_test, sse_test_alone, .. } = &call.app.pages;
-    let page = if call.app.summarizer.is_some() { sse_test } else { sse_test_alone };
-    show(call, page)
+    show(call, call.app.pages.sse_test.page(call))
 }
 
 /// `GET /static/…`

@@ -3,7 +3,7 @@
  */
 
 import { inWords } from '../tidings/status.js';
-import { byId } from '../page/dom.js';
+import { byId } from './dom.js';
 
 /** A moment's interruption is not worth a word. */
 const PATIENCE_MS = 1500;

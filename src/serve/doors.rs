@@ -1,5 +1,8 @@
 //! One door for each family of clients.
 
+// Many jobs, looked at as one.
+pub mod batches;
+
 // Everyone's events: stream, poll, status, broadcast (seed 004).
 pub mod events;
 
@@ -41,7 +44,7 @@ use std::collections::BTreeSet;
 use crate::event::EventName;
 
 /// The names under which the doors' streams stand in status, logs and metrics.
-pub const DOORS: &[&str] = &[events::DOOR, jobs::DOOR, subscriptions::DOOR];
+pub const DOORS: &[&str] = &[events::DOOR, jobs::DOOR, batches::DOOR, subscriptions::DOOR];
 
 /// The event types that may be broadcast and subscribed to.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use http::header::ALLOW;
 
 use super::conversation::{Answer, Client};
 use super::doors::{
-    events, health, jobs, metrics, pages, pubsub, queues, ready, subscriptions, summaries,
+    batches, events, health, jobs, metrics, pages, pubsub, queues, ready, subscriptions, summaries,
 };
 use super::http::{Request, Response};
 use super::problem::Problem;
@@ -75,6 +75,12 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::POST, "/api/v1/queues/{}/pause", Body::Usual, queues::pause),
     (Method::POST, "/api/v1/queues/{}/resume", Body::Usual, queues::resume),
     (Method::POST, "/api/v1/queues/{}/lease", Body::Usual, queues::lease::lease),
+    (Method::POST, "/api/v1/batches", Body::Bulk, batches::create),
+    (Method::GET, "/api/v1/batches", Body::Unread, batches::list),
+    (Method::GET, "/api/v1/batches/{}", Body::Unread, batches::batch),
+    (Method::GET, "/api/v1/batches/{}/jobs", Body::Unread, batches::jobs),
+    (Method::GET, "/api/v1/batches/{}/events", Body::Unread, batches::events::stream),
+    (Method::POST, "/api/v1/batches/{}/cancel", Body::Usual, batches::cancel),
     (Method::GET, "/api/v1/workers", Body::Unread, queues::workers),
     (Method::POST, "/api/v1/summaries", Body::Transcripts, summaries::submit),
     (Method::GET, "/api/v1/summaries", Body::Unread, summaries::list),
@@ -217,7 +223,7 @@ mod tests {
             let route = Route { pattern: path, handler, parameters, body };
             let expected = match (method.as_str(), *path) {
                 ("POST", "/api/v1/summaries") => Some(2),
-                ("POST", "/api/v1/queue/add-bulk") => Some(3),
+                ("POST", "/api/v1/queue/add-bulk" | "/api/v1/batches") => Some(3),
                 ("POST", _) => Some(1),
                 _ => None,
             };

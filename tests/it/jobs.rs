@@ -3,7 +3,7 @@
 // What is made, asked for, listed and removed.
 mod answers;
 // Who watches through a server's violent end.
-mod crash;
+pub(crate) mod crash;
 // What services say, one or many.
 mod reports;
 // Who watches, whenever they come.

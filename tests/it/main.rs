@@ -7,6 +7,7 @@
     reason = "a test ends by panicking; clippy knows that of test functions, not of their helpers"
 )]
 
+mod batches;
 mod commands;
 mod crash;
 mod disk;

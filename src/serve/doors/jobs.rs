@@ -28,7 +28,7 @@ use crate::serve::problem::{Problem, json_body};
 use crate::serve::routes::Call;
 
 pub use self::create::create;
-pub(super) use self::create::{chosen_id, not_made};
+pub(super) use self::create::{chosen_id, lease_ms, not_made};
 
 /// The name under which this door's streams stand in status, logs and metrics.
 pub(super) const DOOR: &str = "jobs";
@@ -129,7 +129,7 @@ fn find(app: &App, id: &Identifier) -> Result<Job, Problem> {
     }
 }
 
-fn statuses(call: &Call<'_>) -> Result<Vec<JobStatus>, Problem> {
+pub(super) fn statuses(call: &Call<'_>) -> Result<Vec<JobStatus>, Problem> {
     let Some(named) = call.request.query("status") else { return Ok(JobStatus::ALL.to_vec()) };
     let status = |word: &str| {
         let found = JobStatus::ALL.into_iter().find(|status| status.as_str() == word);

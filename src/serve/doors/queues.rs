@@ -167,7 +167,7 @@ fn not_retried(app: &App, error: &RetryError) -> Problem {
 }
 
 /// Why jobs were not put in a queue, for their maker.
-fn not_added(app: &App, error: &AddError) -> Problem {
+pub(super) fn not_added(app: &App, error: &AddError) -> Problem {
     let detail = sentence(&error.to_string());
     match error {
         AddError::Create(error) => not_made(app, error),

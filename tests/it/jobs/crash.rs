@@ -17,7 +17,7 @@ use crate::support::{PATIENCE, Server};
 const JOBS: usize = 4;
 const WATCHERS: usize = 3;
 const LIVES: usize = 5;
-const STEPS: usize = 60;
+pub(crate) const STEPS: usize = 60;
 
 /// Sends a request on a connection that may break at any moment; none if it did.
 fn request(address: SocketAddr, request: &str) -> Option<TcpStream> {
@@ -60,6 +60,11 @@ fn insist(address: SocketAddr, path: &str, body: &Value) {
 
 fn work(address: SocketAddr, id: &str, reports: &AtomicUsize) {
     insist(address, "/api/v1/jobs", &json!({"jobId": id}));
+    report_all(address, id, reports);
+}
+
+/// Does a job that is there, step by step, through whatever happens to the server.
+pub(crate) fn report_all(address: SocketAddr, id: &str, reports: &AtomicUsize) {
     for step in 1..=STEPS {
         let status = if step == STEPS { "completed" } else { "processing" };
         let progress = step as f64 * 100.0 / STEPS as f64;
@@ -71,16 +76,16 @@ fn work(address: SocketAddr, id: &str, reports: &AtomicUsize) {
 
 /// What a watcher has seen, and from where it goes on.
 #[derive(Default)]
-struct Watcher {
+pub(crate) struct Watcher {
     last_id: String,
     progress: f64,
-    ends: usize,
-    connections: usize,
+    pub(crate) ends: usize,
+    pub(crate) connections: usize,
 }
 
 impl Watcher {
     /// Comes back until it is told that there is no more.
-    fn watch(mut self, address: SocketAddr, path: &str) -> Self {
+    pub(crate) fn watch(mut self, address: SocketAddr, path: &str) -> Self {
         let deadline = Instant::now() + PATIENCE * 3;
         while !self.visit(address, path) {
             self.connections += 1;

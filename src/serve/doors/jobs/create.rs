@@ -63,7 +63,7 @@ pub fn create(call: &Call<'_>) -> Result<Answer, Problem> {
         id: wishes.job_id.as_deref().map(|id| chosen_id("jobId", id)).transpose()?,
         request: key.map(|key| request_key::named(call, key)),
         payload: Some(payload.into()),
-        lease_ms: lease_ms(wishes.lease_seconds)?,
+        lease_ms: lease_ms("lease_seconds", wishes.lease_seconds)?,
         assignment: None,
     };
     let created = call.app.jobs.create(new).map_err(|error| not_made(call.app, &error))?;
@@ -90,14 +90,15 @@ pub(in crate::serve::doors) fn chosen_id(field: &str, text: &str) -> Result<Iden
     Ok(id)
 }
 
-fn lease_ms(seconds: Option<u64>) -> Result<u64, Problem> {
+/// How long nothing may be heard of a job, by what stands in this field.
+pub(in crate::serve::doors) fn lease_ms(field: &str, seconds: Option<u64>) -> Result<u64, Problem> {
     match seconds {
         None => Ok(0),
         Some(seconds) if LEASES.contains(&seconds) => Ok(seconds * 1_000),
         Some(_) => {
             let (least, most) = LEASES.into_inner();
             let detail = format!("A whole number of seconds from {least} to {most}.");
-            Err(Problem::unprocessable("lease_seconds", detail))
+            Err(Problem::unprocessable(field, detail))
         }
     }
 }

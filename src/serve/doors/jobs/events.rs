@@ -29,8 +29,7 @@ pub fn stream(call: &Call<'_>) -> Result<Answer, Problem> {
     let jobs = &call.app.jobs;
     let last = jobs.watch(&id, |present| present.filter(|job| job.is_terminal()).cloned());
     if last.is_some_and(|last| Some(last.revision) == last_revision(call)) {
-        let no_store = HeaderValue::from_static("no-store");
-        return Ok(Response::empty(StatusCode::NO_CONTENT).header(CACHE_CONTROL, no_store).into());
+        return Ok(no_more());
     }
     if !waits && !jobs.is_known(&id) {
         return Err(no_such_job());
@@ -51,27 +50,22 @@ fn waits(call: &Call<'_>) -> Result<bool, Problem> {
     }
 }
 
-/// Which of the job's states the client had last. What is none of them is no reason to refuse it.
-fn last_revision(call: &Call<'_>) -> Option<u64> {
+/// Nothing will be said any more; a browser does not come back after that.
+pub(in crate::serve::doors) fn no_more() -> Answer {
+    let no_store = HeaderValue::from_static("no-store");
+    Response::empty(StatusCode::NO_CONTENT).header(CACHE_CONTROL, no_store).into()
+}
+
+/// Which state the client had last. What is none is no reason to refuse it.
+pub(in crate::serve::doors) fn last_revision(call: &Call<'_>) -> Option<u64> {
     gate::last_event_id(call.request)?.parse().ok()
 }
 
 fn open(call: &Call<'_>, id: Identifier, session: Option<Identifier>) -> Open {
     let jobs = call.app.jobs.clone();
     let (retry, now_ms) = (Some(call.app.pace.alone()), call.app.clock.unix_ms());
-    let envelope = stream::envelope(call.request.version);
-    let profile = Profile {
-        door: DOOR,
-        project: Identifier::default_project(),
-        session,
-        user: None,
-        address: Some(call.client.address),
-        subscription: Subscription::new([Topic::job(id.clone())], NameFilter::All),
-        dialect: Dialect::Jobs,
-        envelope,
-        // The present state is all that it could be owed.
-        resume: Resume::FromNow,
-    };
+    let profile = profile(call, DOOR, Topic::job(id.clone()), session);
+    let envelope = profile.envelope;
     Box::new(move |entrance| {
         jobs.watch(&id, |present| {
             let state = present.cloned().unwrap_or_else(|| not_there_yet(id.clone(), now_ms));
@@ -82,6 +76,27 @@ fn open(call: &Call<'_>, id: Identifier, session: Option<Identifier>) -> Open {
             Ok(Opening::Live(Box::new(entrance.join(profile)?), first))
         })
     })
+}
+
+/// A stream about one thing that has a present state.
+pub(in crate::serve::doors) fn profile(
+    call: &Call<'_>,
+    door: &'static str,
+    topic: Topic,
+    session: Option<Identifier>,
+) -> Profile {
+    Profile {
+        door,
+        project: Identifier::default_project(),
+        session,
+        user: None,
+        address: Some(call.client.address),
+        subscription: Subscription::new([topic], NameFilter::All),
+        dialect: Dialect::Jobs,
+        envelope: stream::envelope(call.request.version),
+        // The present state is all that it could be owed.
+        resume: Resume::FromNow,
+    }
 }
 
 /// What is shown of a job that is not made yet, or still on its way to the disk.

@@ -28,7 +28,7 @@ use crate::serve::routes::Call;
 /// A job for a queue, by seed 001 and `BullMQ`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Wanted {
+pub(in crate::serve::doors) struct Wanted {
     queue_name: Option<String>,
     job_name: String,
     data: Option<Arc<RawValue>>,
@@ -166,7 +166,7 @@ impl Fate {
 
 impl Wanted {
     /// The job and its queue, which is `queue` if it names none. `path` is where it stands in the body.
-    fn into_task(
+    pub fn into_task(
         self,
         path: &str,
         queue: Option<&Identifier>,

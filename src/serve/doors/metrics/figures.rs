@@ -24,6 +24,8 @@ pub(super) struct Figures {
     store: Option<store::Figures>,
     http_connections: usize,
     jobs: jobs::Figures,
+    /// Batches that have not ended, and those that have.
+    batches: (usize, usize),
     queues: queues::Figures,
     records: records::Figures,
     pubsub: pubsub::Figures,
@@ -42,6 +44,7 @@ impl Figures {
             store: app.store.as_ref().map(Store::figures),
             http_connections: app.admission.total(),
             jobs: app.jobs.figures(),
+            batches: app.batches.counts(),
             queues: app.queues.figures(),
             records: app.jobs.records().figures(),
             pubsub: app.pubsub.figures(),
@@ -61,6 +64,10 @@ impl Collector for Figures {
         self.history(&mut sheet)?;
         self.store.as_ref().map_or(Ok(()), |store| kept(store, &mut sheet))?;
         worked(&self.jobs, &mut sheet)?;
+        let (open, ended) = self.batches;
+        let by_state = [("open", open), ("ended", ended)];
+        let by_state = by_state.map(|(state, count)| ([("state", state)], count as u64));
+        sheet.gauges("batches", "Batches of jobs there are, by whether they have ended", by_state)?;
         super::queues::write(&self.queues, &mut sheet)?;
         recorded(&self.records, &mut sheet)?;
         let help = "Open connections, streams included";

@@ -184,7 +184,19 @@ impl Shared {
         change: impl FnOnce(&mut Job) -> Result<Vec<Report>, E>,
     ) -> Result<Altered, E> {
         let slot = self.find(id).ok_or(UpdateError::Unknown)?;
+        self.alter_found(&slot, change)
+    }
+
+    /// The same for a job that was found.
+    pub fn alter_found<E: From<UpdateError>>(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        change: impl FnOnce(&mut Job) -> Result<Vec<Report>, E>,
+    ) -> Result<Altered, E> {
         let mut kept = slot.kept.lock();
+        if kept.is_forgotten {
+            return Err(UpdateError::Unknown.into());
+        }
         let mut job = kept.job.clone();
         let reports = change(&mut job)?;
         let name = reports.first().and_then(|report| report.update_id.as_deref());
@@ -207,8 +219,8 @@ impl Shared {
             self.alarms.set(due, slot.number);
         }
         kept.job = job;
-        let shown = states.into_iter().map(|state| self.put(&slot, &mut kept, state)).last();
-        let ticket = shown.unwrap_or_else(|| self.write(&slot, &kept, Certainty::Process, None));
+        let shown = states.into_iter().map(|state| self.put(slot, &mut kept, state)).last();
+        let ticket = shown.unwrap_or_else(|| self.write(slot, &kept, Certainty::Process, None));
         Ok(Altered { job: kept.job.clone(), is_repeat: false, ticket })
     }
 

@@ -132,7 +132,11 @@ impl Shared {
     /// Forgets a job that is not in the table any more. The table is still locked: who makes a job of the
     /// same id comes after that, or its record would be taken away.
     pub(super) fn forget(&self, _: &MutexGuard<'_, Table>, slot: &Slot) {
-        let last = slot.kept.lock().shown.clone();
+        let mut kept = slot.kept.lock();
+        // Who has found it before and changes it now would write it again.
+        kept.is_forgotten = true;
+        let last = kept.shown.clone();
+        drop(kept);
         self.counters.note_shown(last.as_ref(), None);
         if let (Some(heir), Some(last)) = (self.heir.get(), &last) {
             heir(last);

@@ -31,6 +31,8 @@ pub(super) struct Kept {
     pub shown: Option<JobUpdate>,
     /// When something was heard of it.
     pub heard_at: Instant,
+    /// It is not in the table any more: nothing is written of it.
+    pub is_forgotten: bool,
 }
 
 /// The jobs there are.
@@ -62,7 +64,7 @@ impl Table {
         let number = self.next_number;
         self.next_number += 1;
         let id = job.present.job_id.clone();
-        let kept = Mutex::new(Kept { job, shown, heard_at: now });
+        let kept = Mutex::new(Kept { job, shown, heard_at: now, is_forgotten: false });
         let slot = Arc::new(Slot { number, id: id.clone(), weight: AtomicUsize::new(0), kept });
         self.by_id.insert(id, slot.clone());
         self.by_number.insert(number, slot.clone());

@@ -12,7 +12,6 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::keeper::{KIND, Shared};
-use super::report::{self, Report};
 use super::table::{Kept, Slot, Table};
 use crate::event::job_update::{JobStatus, JobUpdate};
 
@@ -91,11 +90,20 @@ impl Shared {
     }
 
     fn give_up(self: &Arc<Self>, slot: &Arc<Slot>, kept: &mut Kept) {
-        let report = Report { error: Some(LOST_WORKER.into()), ..Report::of(JobStatus::Failed) };
-        if let Ok(next) = report::apply(&kept.job.present, &report, self.clock.unix_ms()) {
-            log::warn!(job:% = slot.id; "nothing was heard of a job for too long; it is given up");
-            self.put(slot, kept, next);
-        }
+        let present = &kept.job.present;
+        // Also one whose last attempt has failed: that no other has begun is its end.
+        let next = JobUpdate {
+            revision: present.revision + 1,
+            status: JobStatus::Failed,
+            error: Some(LOST_WORKER.into()),
+            retryable: false,
+            stalled: false,
+            first: false,
+            time_ms: self.clock.unix_ms(),
+            ..present.clone()
+        };
+        log::warn!(job:% = slot.id; "nothing was heard of a job for too long; it is given up");
+        self.put(slot, kept, next);
     }
 
     /// Notes that somebody works on the job; a job that stalled does so no more.

@@ -15,7 +15,7 @@ use super::report::{self, Report};
 use super::table::{Kept, Slot, Table};
 use super::{Change, Heir, Limits, Listener, Lost};
 use crate::clock::Clock;
-use crate::event::job_update::JobUpdate;
+use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::topic::{Identifier, Topic};
 use crate::event::{EventData, EventKey, EventName, InvalidEvent, NewEvent};
 use crate::hub::Refused;
@@ -295,14 +295,22 @@ impl Shared {
 
     /// The job's state after this report, if it can be and can be told.
     pub fn next(&self, present: &JobUpdate, report: &Report) -> Result<JobUpdate, UpdateError> {
-        let next = report::apply(present, report, self.clock.unix_ms()).map_err(|conflict| {
-            UpdateError::Conflict { conflict, present: Box::new(present.clone()) }
-        })?;
-        self.encode(&next)?;
+        let mut next =
+            report::apply(present, report, self.clock.unix_ms()).map_err(|conflict| {
+                UpdateError::Conflict { conflict, present: Box::new(present.clone()) }
+            })?;
+        if let Err(error) = self.encode(&next) {
+            if report.status == JobStatus::Processing {
+                return Err(error.into());
+            }
+            // Every attempt can end: what was said while it lasted gives way to how it ends.
+            report::give_way(&mut next, report);
+            self.encode(&next)?;
+        }
         Ok(next)
     }
 
-    fn encode(&self, update: &JobUpdate) -> Result<EventData, InvalidEvent> {
+    pub fn encode(&self, update: &JobUpdate) -> Result<EventData, InvalidEvent> {
         update.encode(self.max_event_bytes)
     }
 }

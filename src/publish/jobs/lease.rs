@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::keeper::{KIND, Shared};
+use super::report::{self, Report};
 use super::table::{Kept, Slot, Table};
 use crate::event::job_update::{JobStatus, JobUpdate};
 
@@ -92,7 +93,7 @@ impl Shared {
     fn give_up(self: &Arc<Self>, slot: &Arc<Slot>, kept: &mut Kept) {
         let present = &kept.job.present;
         // Also one whose last attempt has failed: that no other has begun is its end.
-        let next = JobUpdate {
+        let mut next = JobUpdate {
             revision: present.revision + 1,
             status: JobStatus::Failed,
             error: Some(LOST_WORKER.into()),
@@ -102,6 +103,9 @@ impl Shared {
             time_ms: self.clock.unix_ms(),
             ..present.clone()
         };
+        if self.encode(&next).is_err() {
+            report::give_way(&mut next, &Report::of(JobStatus::Failed));
+        }
         log::warn!(job:% = slot.id; "nothing was heard of a job for too long; it is given up");
         self.put(slot, kept, next);
     }

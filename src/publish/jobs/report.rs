@@ -127,6 +127,14 @@ pub(super) fn apply(
     })
 }
 
+/// Leaves of a state only what this report says itself.
+pub(super) fn give_way(next: &mut JobUpdate, report: &Report) {
+    next.data.clone_from(&report.data);
+    next.result.clone_from(&report.result);
+    next.stage = report.stage.clone().unwrap_or_default();
+    next.message = report.message.clone().unwrap_or_default();
+}
+
 fn check(present: &JobUpdate, report: &Report, attempt: u32) -> Result<(), Conflict> {
     if present.is_terminal() {
         return Err(Conflict::Ended);

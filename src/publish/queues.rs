@@ -150,7 +150,8 @@ impl Queues {
         let house = Arc::downgrade(&queues.0);
         queues.0.jobs.on_lost(Box::new(move |id| {
             if let Some(house) = house.upgrade() {
-                house.take_back(id);
+                // Those that cannot be taken back now are named again.
+                let _ = house.take_back(id);
             }
         }));
         queues.0.start_threads()?;

@@ -68,6 +68,8 @@ impl Shared {
         if now < due {
             self.alarms.set(due, slot.number);
         } else if present.stalled && kept.job.assignment.is_some() {
+            // Should it not be taken back now (the disk is behind), it is looked at again.
+            self.alarms.set(now + SWEEP_PAUSE, slot.number);
             return true;
         } else if present.stalled {
             self.give_up(slot, &mut kept);

@@ -117,7 +117,10 @@ pub(super) fn take_back(
     max_losses: u32,
 ) -> Result<Altered, UpdateError> {
     jobs.alter(id, |job| {
-        if job.present.status == JobStatus::Pending {
+        // Its worker may have been heard of in the last moment.
+        let is_held = job.assignment.as_ref().is_some_and(|place| place.holder.is_some());
+        let is_heard = is_held && !job.present.stalled;
+        if job.present.status == JobStatus::Pending || is_heard {
             return Ok(Vec::new());
         }
         let attempt = job.present.attempt;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -18,7 +19,7 @@ use crate::clock::Clock;
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
 use crate::publish::Publisher;
-use crate::publish::jobs::{Job, Jobs};
+use crate::publish::jobs::{Job, Jobs, UpdateError};
 use crate::shutdown::Shutdown;
 use crate::store::records::{Certainty, Record, Records, Ticket};
 
@@ -69,17 +70,24 @@ impl House {
             match (&assignment.holder, job.present.status) {
                 (_, JobStatus::Pending) => queue.put([place(&job, assignment)]),
                 (Some(holder), JobStatus::Processing) => queue.put_active(&id, &holder.worker),
-                _ => self.take_back(&id),
+                _ => {
+                    while !self.take_back(&id) {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                }
             }
         }
     }
 
-    pub fn take_back(&self, id: &Identifier) {
+    /// Takes a job back whose worker is lost; false if the disk is behind and it is to be tried again.
+    pub fn take_back(&self, id: &Identifier) -> bool {
         let max_losses = u32::try_from(self.limits.max_losses).unwrap_or(u32::MAX);
         match attempt::take_back(&self.jobs, id, max_losses) {
             Ok(altered) => self.follow(&altered.job),
+            Err(UpdateError::Busy) => return false,
             Err(error) => log::warn!(job:% = id; "a lost job cannot be taken back: {error}"),
         }
+        true
     }
 
     /// Gives a job that has changed its place in its line, or takes it out.

@@ -257,6 +257,15 @@ impl Jobs {
         Ok(self.0.hear(&slot))
     }
 
+    /// Looks at a job as it is now, which those who watch may not know yet.
+    pub(super) fn with_latest<T>(
+        &self,
+        id: &Identifier,
+        look: impl FnOnce(&Job) -> T,
+    ) -> Option<T> {
+        self.0.find(id).map(|slot| look(&slot.kept.lock().job))
+    }
+
     /// Whether there is such a job, be it only on its way to the disk.
     pub fn is_known(&self, id: &Identifier) -> bool {
         self.0.find(id).is_some()
@@ -343,7 +352,7 @@ impl Jobs {
     /// What the thread does when something is due; returns when to come back. For tests, which decide what
     /// time it is.
     #[cfg(test)]
-    fn tick(&self) {
+    pub(super) fn tick(&self) {
         self.0.tick();
     }
 

@@ -63,7 +63,7 @@ impl Queues {
                 }
                 // It goes back to its place, and the worker comes again.
                 Err(UpdateError::Busy) => {
-                    if let Some(job) = self.0.jobs.get(&id) {
+                    if let Some(job) = self.0.jobs.with_latest(&id, Clone::clone) {
                         self.0.follow(&job);
                     }
                     return Err(CreateError::Busy.into());

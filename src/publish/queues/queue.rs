@@ -189,15 +189,21 @@ impl Queue {
     /// Somebody who did not ask for a job has begun it all the same.
     pub fn take_elsewhere(&self, id: &Identifier) {
         let mut state = self.state.lock();
-        if !state.line.is_active(id) {
-            state.is_dirty |= state.line.take_out(id);
+        if !state.line.is_active(id) && state.line.take_out(id) {
+            state.line.put_active(id.clone());
+            state.is_dirty = true;
         }
     }
 
     /// Nobody wants a job any more: whoever does it is told so; otherwise it leaves the line.
     pub fn cancel(&self, id: &Identifier) {
         let mut state = self.state.lock();
-        state.line.cancel(id);
+        if state.is_taken_on(id) {
+            state.line.cancel(id);
+        } else {
+            // Whoever does it elsewhere does not say when it has left off.
+            state.line.take_out(id);
+        }
         state.is_dirty = true;
     }
 
@@ -377,6 +383,10 @@ impl State {
         if seen_at.is_some() {
             worker.seen_at = seen_at;
         }
+    }
+
+    fn is_taken_on(&self, id: &Identifier) -> bool {
+        self.workers.values().any(|worker| worker.current.contains(id))
     }
 
     fn let_go_of(&mut self, id: &Identifier) {

@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Queues;
-use super::house::House;
+use super::house::{House, Place};
 use super::queue::Queue;
 use super::task::{AddError, NewTask};
 use super::together::NewWork;
 use crate::event::topic::Identifier;
 use crate::publish::jobs::{Created, NewJob};
-
-/// Where a job will stand: its id, its priority, and when it may begin.
-type Place = (Identifier, u32, u64);
 
 impl Queues {
     /// Puts jobs in a queue, all or none; a queue of that name is made if there is none. If `is_durable`,
@@ -69,7 +66,7 @@ impl Queues {
         }
         for (name, places) in places {
             if let Some(promise) = promises.get(name) {
-                promise.queue.put(places);
+                house.line_up(&promise.queue, places);
             }
         }
         Ok(created)

@@ -97,9 +97,24 @@ impl House {
         if job.present.is_terminal() {
             queue.finish(&job.present.job_id, job.present.status);
         } else if job.present.status == JobStatus::Pending {
-            queue.put([place(job, assignment)]);
+            self.line_up(&queue, vec![place(job, assignment)]);
         } else {
             queue.take_elsewhere(&job.present.job_id);
+        }
+    }
+
+    /// Puts pending jobs in their places. Those that somebody has cancelled or begun in the meantime do not
+    /// stay there.
+    pub fn line_up(&self, queue: &Queue, places: Vec<Place>) {
+        let jobs: Vec<_> = places.iter().map(|(id, ..)| id.clone()).collect();
+        queue.put(places);
+        for id in jobs {
+            let is_over = |job: &Job| (job.present.status, job.present.is_terminal());
+            match self.jobs.with_latest(&id, is_over) {
+                Some((JobStatus::Pending, _)) => {}
+                Some((_, false)) => queue.take_elsewhere(&id),
+                _ => queue.cancel(&id),
+            }
         }
     }
 
@@ -152,6 +167,9 @@ impl House {
     }
 }
 
-fn place(job: &Job, assignment: &Assignment) -> (Identifier, u32, u64) {
+/// Where a job will stand: its id, its priority, and when it may begin.
+pub(super) type Place = (Identifier, u32, u64);
+
+fn place(job: &Job, assignment: &Assignment) -> Place {
     (job.present.job_id.clone(), assignment.priority, assignment.due_ms)
 }

@@ -243,9 +243,11 @@ impl Queues {
     pub fn remove(&self, id: &Identifier) -> Result<JobUpdate, RemoveError> {
         let job = self.0.jobs.get(id).ok_or(RemoveError::Unknown)?;
         let is_waiting = job.present.status == JobStatus::Pending && job.assignment.is_some();
-        if is_waiting {
-            let cancelled = self.report(id, &Report::of(JobStatus::Cancelled), None);
-            drop(cancelled);
+        // If it begins just now, it is as open as any.
+        if is_waiting && let Ok(altered) = attempt::withdraw(&self.0.jobs, id) {
+            self.0.follow(&altered.job);
+            // Whether it is on disk is seen by what is shown of it.
+            let _ = self.0.jobs.await_written([&altered]);
         }
         self.0.jobs.remove(id)
     }

@@ -165,6 +165,17 @@ pub(super) fn give_back(
     })
 }
 
+/// Cancels a job that nobody has begun.
+pub(super) fn withdraw(jobs: &Jobs, id: &Identifier) -> Result<Altered, UpdateError> {
+    jobs.alter(id, |job| {
+        if job.present.status != JobStatus::Pending {
+            return Err(conflict(job, Conflict::Begun));
+        }
+        let_go(job)?;
+        Ok(vec![Report::of(JobStatus::Cancelled)])
+    })
+}
+
 /// Nobody has the job any more.
 pub(super) fn let_go(job: &mut Job) -> Result<&mut Assignment, UpdateError> {
     job.lease_ms = 0;

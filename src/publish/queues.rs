@@ -209,18 +209,19 @@ impl Queues {
         if job.present.status != JobStatus::Failed || !job.present.is_terminal() {
             return Err(RetryError::NotFailed(Box::new(job.present)));
         }
+        // Not under the job's lock: who makes jobs has the table's, and may want the job's.
+        if let Some(already) = assignment.retried_as.filter(|id| self.0.jobs.is_known(id)) {
+            return Err(RetryError::Already(already));
+        }
         let mut again = Identifier::from(uuid::Uuid::new_v4());
         self.0.jobs.alter(id, |job| {
             let assignment = job.assignment.as_mut().ok_or(RetryError::Unknown)?;
             match &assignment.retried_as {
-                Some(already) if self.0.jobs.is_known(already) => {
-                    return Err(RetryError::Already(already.clone()));
-                }
                 // It was not made in the end, or is being made: of two that make it one finds it made.
                 Some(already) => again.clone_from(already),
                 None => assignment.retried_as = Some(again.clone()),
             }
-            Ok(Vec::new())
+            Ok::<_, RetryError>(Vec::new())
         })?;
         let task = NewTask {
             id: Some(again.clone()),

@@ -18,6 +18,9 @@ pub struct Job {
     pub present: JobUpdate,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
+    /// Its place among those that were made in the same millisecond.
+    #[serde(default)]
+    pub number: u64,
     /// What it went through, the oldest first: of many steps the first and the latest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<Step>,
@@ -151,6 +154,7 @@ impl NewJob {
             timeline: vec![Step::of(&present, now_ms)],
             present,
             created_ms: now_ms,
+            number: 0,
             updated_ms: now_ms,
             payload: self.payload,
             lease_ms: self.lease_ms,

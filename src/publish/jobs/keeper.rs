@@ -75,7 +75,7 @@ impl Shared {
                 Err(error) => log::error!("the record of job {} is broken: {error}", record.id),
             }
         }
-        jobs.sort_by_key(|(job, _)| job.created_ms);
+        jobs.sort_by_key(|(job, _)| (job.created_ms, job.number));
         let now = self.clock.now();
         let mut table = self.table.lock();
         let mut ended = Vec::new();
@@ -143,7 +143,8 @@ impl Shared {
                 if lease_ms > 0 {
                     self.alarms.set(now + Duration::from_millis(lease_ms), slot.number);
                 }
-                let kept = slot.kept.lock();
+                let mut kept = slot.kept.lock();
+                kept.job.number = slot.number;
                 ticket = self.save(&slot, &kept);
                 kept.job.present.clone()
             });

@@ -66,6 +66,8 @@ pub struct Step {
 
 /// So many steps of a job are remembered.
 const MAX_STEPS: usize = 100;
+/// Of a stage or an error, so many characters.
+const MAX_STEP_TEXT: usize = 500;
 /// So many of them from its beginning.
 const FIRST_STEPS: usize = 10;
 
@@ -93,15 +95,20 @@ impl Job {
     }
 }
 
+/// Of a long text its beginning: what a step keeps of it is kept a hundred times.
+fn beginning(text: &str) -> String {
+    text.chars().take(MAX_STEP_TEXT).collect()
+}
+
 impl Step {
     fn of(update: &JobUpdate, time_ms: u64) -> Self {
         Self {
             time_ms,
             status: update.status,
-            stage: update.stage.clone(),
+            stage: beginning(&update.stage),
             attempt: update.attempt,
             stalled: update.stalled,
-            error: update.error.clone(),
+            error: update.error.as_deref().map(beginning),
         }
     }
 
@@ -200,8 +207,11 @@ mod tests {
             }
         }
         assert_eq!(job.timeline.len(), MAX_STEPS);
+        let error = Some("é".repeat(10_000));
+        job.advance(JobUpdate { error, ..job.present.clone() }, 501);
+        assert_eq!(job.timeline.pop().unwrap().error.unwrap(), "é".repeat(MAX_STEP_TEXT));
         let times: Vec<u64> = job.timeline.iter().map(|step| step.time_ms).collect();
         assert_eq!(times[..FIRST_STEPS], (0..10).collect::<Vec<_>>());
-        assert_eq!(times[FIRST_STEPS..], (411..=500).collect::<Vec<_>>());
+        assert_eq!(times[FIRST_STEPS..], (412..=500).collect::<Vec<_>>());
     }
 }

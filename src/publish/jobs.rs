@@ -44,7 +44,7 @@ pub use self::job::{Job, NewJob, Step};
 pub(super) use self::job::{hexadecimal, key_id};
 pub(super) use self::keeper::Altered;
 pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated};
-pub use self::report::{Conflict, Report};
+pub use self::report::{Conflict, MAX_ATTEMPT, Report};
 
 use self::figures::Counters;
 use self::keeper::Shared;

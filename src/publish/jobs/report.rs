@@ -14,6 +14,9 @@ use serde_json::value::RawValue;
 
 use crate::event::job_update::{JobStatus, JobUpdate};
 
+/// The greatest number that a service can give an attempt: there are numbers left to go on from it.
+pub const MAX_ATTEMPT: u32 = 1_000_000;
+
 /// A service's word on a job. What is absent stays as it was.
 #[derive(Debug, Clone)]
 pub struct Report {

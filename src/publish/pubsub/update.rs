@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::envelope::{Delivery, Malformed, Mistake, unix_ms};
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
-use crate::publish::jobs::Report;
+use crate::publish::jobs::{MAX_ATTEMPT, Report};
 
 /// A service's word on a job.
 #[derive(Debug, Clone)]
@@ -114,8 +114,8 @@ fn check(report: &Report) -> Result<(), Malformed> {
     if report.progress.is_some_and(|progress| !(0.0..=100.0).contains(&progress)) {
         return Err(mistake("`progress` is a number from 0 to 100"));
     }
-    if report.attempt == Some(0) {
-        return Err(mistake("`attempt` is a number from 1"));
+    if report.attempt.is_some_and(|attempt| !(1..=MAX_ATTEMPT).contains(&attempt)) {
+        return Err(mistake(format!("`attempt` is a number from 1 to {MAX_ATTEMPT}")));
     }
     let update_id = report.update_id.as_deref().unwrap_or("-");
     if !(1..=MAX_ID_BYTES).contains(&update_id.len()) {

@@ -13,7 +13,7 @@ use crate::event::InvalidEvent;
 use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::time;
 use crate::event::topic::Identifier;
-use crate::publish::jobs::{Report, Updated};
+use crate::publish::jobs::{MAX_ATTEMPT, Report, Updated};
 use crate::publish::queues::LeaseError;
 use crate::serve::App;
 use crate::serve::conversation::Answer;
@@ -200,8 +200,9 @@ impl Said {
         if self.progress.is_some_and(|progress| !(0.0..=100.0).contains(&progress)) {
             return Err(Problem::unprocessable("progress", "A number from 0 to 100."));
         }
-        if self.attempt == Some(0) {
-            return Err(Problem::unprocessable("attempt", "A whole number from 1."));
+        if self.attempt.is_some_and(|attempt| !(1..=MAX_ATTEMPT).contains(&attempt)) {
+            let detail = format!("A whole number from 1 to {MAX_ATTEMPT}.");
+            return Err(Problem::unprocessable("attempt", detail));
         }
         let is_good = |id: &String| (1..=MAX_UPDATE_ID_BYTES).contains(&id.len());
         if !self.update_id.as_ref().is_none_or(is_good) {

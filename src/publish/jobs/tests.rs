@@ -1,5 +1,8 @@
 //! Jobs and those who watch them, without a network.
 
+// What is nearly over.
+mod ends;
+
 // What is asked twice.
 mod tries;
 

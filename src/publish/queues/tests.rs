@@ -1,6 +1,8 @@
 //! Queues and their workers, without a network.
 
+mod behind;
 mod outside;
+mod races;
 mod restart;
 
 use std::path::Path;
@@ -84,11 +86,20 @@ fn config() -> QueueConfig {
 
 impl House {
     fn new(folder: Option<&Path>, config: QueueConfig, clock: Arc<dyn Clock>) -> Self {
+        Self::with(folder, &store::Limits::default(), config, clock)
+    }
+
+    fn with(
+        folder: Option<&Path>,
+        disk: &store::Limits,
+        config: QueueConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
         let publisher = Publisher::new(hub, None, &publish::Limits::default(), clock.clone());
         let (records, found) = match folder {
             None => (Records::in_memory().unwrap(), Vec::new()),
-            Some(folder) => Records::open(folder, &store::Limits::default(), &*clock).unwrap(),
+            Some(folder) => Records::open(folder, disk, &*clock).unwrap(),
         };
         let limits = jobs::Limits { stall_grace: Duration::from_secs(1), ..Default::default() };
         let jobs =

@@ -57,9 +57,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
+pub use self::board::{QueueReport, WorkerReport};
 pub use self::figures::{Figures, QueueFigures};
 pub use self::outside::{LeaseError, Leased};
-pub use self::queue::{QueueReport, WorkerReport};
 pub use self::task::{AddError, NewTask, RetryError};
 pub use self::together::NewWork;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::house::House;
-use super::queue::{News, Queue, QueueReport, WorkerReport};
+use super::queue::{News, Queue};
 use crate::event::topic::{Identifier, Topic};
 use crate::event::{EventData, EventKey, NewEvent};
 use crate::store::records::Certainty;
@@ -34,6 +34,44 @@ fn tell_all(house: &Weak<House>) -> bool {
         house.tell(&queue);
     }
     true
+}
+
+/// What is told of a queue (seed 001).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueReport {
+    /// Its name.
+    pub queue_name: Identifier,
+    /// Jobs that could begin now.
+    pub waiting: usize,
+    /// Jobs that are being done.
+    pub active: usize,
+    /// Jobs that have come to their result, since the queue began.
+    pub completed: u64,
+    /// Jobs that have come to nothing, since the queue began.
+    pub failed: u64,
+    /// Jobs that wait for their time.
+    pub delayed: usize,
+    /// Whether no job begins.
+    pub paused: bool,
+}
+
+/// What is told of a worker (seed 001).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerReport {
+    /// What it calls itself.
+    pub worker_id: Identifier,
+    /// The queue it works for.
+    pub queue_name: Identifier,
+    /// `active`, `idle` or `paused`.
+    pub status: &'static str,
+    /// The job that it has begun last, of those that it does.
+    pub current_job: Option<Identifier>,
+    /// How many jobs it can do at the same time.
+    pub concurrency: usize,
+    /// Whether it works in this process.
+    pub is_outside: bool,
 }
 
 /// An event of seed 001: its type and time, and what it tells.

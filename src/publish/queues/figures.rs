@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Queues;
-use super::queue::QueueReport;
+use super::board::QueueReport;
 use crate::event::topic::Identifier;
 use crate::histogram::{Distribution, Histogram};
 

@@ -5,6 +5,8 @@
 import { StatusDot, Tidings, Toasts } from '/static/tidings.js';
 import { ConnectionNotice } from './page/connection-notice.js';
 import { byId } from './page/dom.js';
+import { BatchDetails } from './jobs/batch-details.js';
+import { Batches } from './jobs/batches.js';
 import { linkTo } from './jobs/fragment.js';
 import { Frame } from './jobs/frame.js';
 import { JobDetails } from './jobs/job-details.js';
@@ -35,6 +37,7 @@ const actions = {
     }
     if (action === 'retry') location.hash = linkTo('job', answer.jobId);
     jobs.askSoon();
+    batches.refresh();
   },
   onProblem: (problem) => {
     toasts.show({ type: 'error', title: 'That could not be done', text: problem.message });
@@ -49,6 +52,7 @@ const jobs = new JobList({
   onOpen: (id) => (location.hash = linkTo('job', id)),
   onQueue: () => queues.refresh(),
 });
+const batches = new Batches();
 const tryIt = new TryIt({
   onAdded: () => {
     jobs.askSoon();
@@ -68,6 +72,7 @@ const queues = new Queues({
 });
 const panel = new Panel({
   job: (id, body) => new JobDetails(id, body, { frame, actions, onJob: (job) => jobs.take(job) }),
+  batch: (id, body) => new BatchDetails(id, body, { frame, actions }),
 });
 
 new StatusDot(byId('status-dot'), tidings);
@@ -76,6 +81,7 @@ new ConnectionNotice(tidings, {
   onReturn: () => {
     queues.refresh();
     jobs.refresh();
+    batches.refresh();
   },
 });
 

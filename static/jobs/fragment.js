@@ -2,11 +2,11 @@
  * The part of the address behind the `#`: what is open. So a job can be linked, and the way back closes it.
  */
 
-/** @typedef {{kind: 'job', id: string} | null} Shown */
+/** @typedef {{kind: 'job' | 'batch', id: string} | null} Shown */
 
 /** @returns {Shown} What a fragment names. */
 export function read(fragment) {
-  const match = /^#(job)=(.+)$/.exec(fragment);
+  const match = /^#(job|batch)=(.+)$/.exec(fragment);
   if (!match) return null;
   try {
     return { kind: match[1], id: decodeURIComponent(match[2]) };

@@ -22,6 +22,7 @@
  * @property {boolean} retryable It has failed, and another attempt follows.
  * @property {boolean} stalled Nothing was heard of it for longer than was agreed.
  * @property {string} retriedAs The job that tries it again.
+ * @property {boolean} gone It is not kept any more; only a batch still knows of it.
  */
 
 /** Seed 001 has other words. */
@@ -58,6 +59,7 @@ export function jobFrom(said) {
     retryable: said.retryable === true,
     stalled: said.stalled === true,
     retriedAs: said.retriedAs ?? '',
+    gone: said.gone === true,
   };
 }
 
@@ -98,6 +100,7 @@ export function saidOf({ status, stage, message, error }) {
 
 /** What can be done with it. */
 export function actionsFor(job) {
+  if (job.gone) return [];
   if (!isOver(job)) return ['cancel'];
   return job.status === 'failed' && job.queue && !job.retriedAs ? ['retry', 'remove'] : ['remove'];
 }

@@ -1,5 +1,5 @@
 /**
- * The panel over the page that shows one job, for as long as the address names it.
+ * The panel over the page that shows one job or one batch, for as long as the address names it.
  *
  * The address decides: a link opens it, the way back closes it, and what closes it takes the name away.
  */

@@ -28,7 +28,7 @@ after(async () => {
   await queue.stop();
 });
 
-/** A job in every state. */
+/** A job in every state, and a batch of some of them. */
 async function makeJobs() {
   const post = async (path, body = {}) => {
     const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
@@ -44,6 +44,7 @@ async function makeJobs() {
   await post('/api/v1/jobs', { jobId: 'loose' });
   await post('/api/v1/jobs/loose/cancel');
   await post('/api/v1/queue/add', { queueName: `queue-${'of-a-very-long-name'.repeat(5)}`, jobName: 'wait', jobId: 'unserved' });
+  await post('/api/v1/batches', { title: 'Some of them', jobs: ['standing', 'finished', 'broken', 'loose'].map((jobId) => ({ jobId })) });
 }
 
 const connected = (page) => until(async () => /Connected/.test(await page.locator('#status-dot').innerText()), 'connected');
@@ -74,10 +75,15 @@ const filled = {
     for (const word of ['waiting', 'active', 'completed', 'failed', 'cancelled', 'delayed']) {
       await until(async () => (await page.locator(`#jobs .badge:text-is("${word}")`).count()) > 0, `a job that is ${word}`);
     }
+    await until(async () => (await page.locator('#batches li').count()) === 1, 'a batch');
     await page.fill('#job-data', '{');
     await page.click('#add-job');
   },
   '/jobs#job=broken': (page) => until(async () => /exited with|no paper left/.test(await page.locator('#details .timeline').innerText()), 'its timeline'),
+  '/jobs#batch': async (page) => {
+    await page.click('#batches a');
+    await until(async () => (await page.locator('#details .job').count()) === 4, 'its jobs');
+  },
 };
 
 const looks = {

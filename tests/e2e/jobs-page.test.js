@@ -76,6 +76,7 @@ test('it begins with the queue of the settings, no jobs, and without a complaint
   await figureIs('waiting', '0');
   assert.match(await page.locator(card).innerText(), /A command does its jobs, 2 at a time/);
   await until(async () => /No jobs yet/.test(await text('#jobs-empty')), 'the empty list');
+  await until(async () => /No batches/.test(await text('#batches-empty')), 'no batches');
   await until(async () => /0\.0 jobs ended a second now/.test(await text('#throughput-caption')), 'the chart in words');
   assert.deepEqual(complaints, []);
 });
@@ -248,6 +249,33 @@ test('a stalled job is called so', async () => {
   await badgeIs('leased', 'stalled');
   await page.goto(`${proxy.origin}/jobs#job=leased`);
   await until(async () => /1 s: without a word/.test(await text('#details')), 'its lease');
+});
+
+test('a batch is rolled up live, looked into, and cancelled after a question', async () => {
+  const jobs = ['b-one', 'b-two'].map((jobId) => ({ queueName: 'gated', jobName: 'scan', jobId, data: { gate: queue.gate(gate(jobId)) } }));
+  const broken = { queueName: 'gated', jobName: 'scan', jobId: 'b-broken', data: { fails: 'no' } };
+  await request('POST', '/api/v1/batches', { title: 'All <of> them', jobs: [broken, ...jobs, { request: { loose: true } }] });
+  await page.reload();
+  const roll = page.locator('#batches li');
+  await until(async () => /All <of> them[\s\S]*0 of 4 completed, 1 failed, 2 active/.test(await roll.innerText()), 'its roll-up');
+  await queue.open(gate('b-one'));
+  await until(async () => /1 of 4 completed, 1 failed, 1 active/.test(await roll.innerText()), 'one more');
+  const width = (part) => roll.locator(`.roll-up .${part}`).evaluate((rect) => rect.width.baseVal.value);
+  assert.deepEqual([await width('completed'), await width('failed'), await width('processing'), await width('cancelled')], [250, 250, 250, 0]);
+  await roll.locator('a').click();
+  assert.match(page.url(), /#batch=/);
+  await until(async () => (await page.locator('#details .job').count()) === 4, 'its jobs');
+  await queue.open(gate('b-two'));
+  await until(async () => /2 of 4 completed, 1 failed/.test(await text('#details')), 'its own stream');
+  await page.selectOption('#batch-status', 'failed');
+  await until(async () => (await page.locator('#details .job').count()) === 1, 'only the failed one');
+  await page.click('#details button:text("Cancel the batch")');
+  assert.match(await text('#confirm-text'), /1 of its jobs has not ended/);
+  await page.click('#confirm-yes');
+  await until(async () => (await page.locator('#details .badge').first().innerText()) === 'failed', 'how it ended');
+  assert.match(await text('#details'), /100 %[\s\S]*2 of 4 completed, 1 failed, 1 cancelled/);
+  assert.equal(await page.locator('#details button:text("Cancel the batch")').isVisible(), false);
+  assert.deepEqual(complaints, []);
 });
 
 test('a newcomer adds a job to a queue of their own and works on it in the page', async () => {

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { countsOf, paceOf } from '../../static/jobs/batch-view.js';
 import { linkTo, read } from '../../static/jobs/fragment.js';
 import { Frame } from '../../static/jobs/frame.js';
 import { actionsFor, after, badgeOf, isOver, jobFrom, saidOf } from '../../static/jobs/job.js';
@@ -63,6 +64,7 @@ test('what can be done with a job follows from how it is', () => {
   check({ status: 'failed', retriedAs: 'b' }, ['remove']);
   check({ status: 'failed', queueName: undefined }, ['remove']);
   check({ status: 'completed' }, ['remove']);
+  check({ status: 'completed', gone: true }, []);
 });
 
 test('a failure is said, else the message, else the stage', () => {
@@ -163,9 +165,18 @@ test('a timeline says how long each step took, and of the last one how long so f
   assert.deepEqual(lasted([], now), []);
 });
 
-test('a fragment names a job, whatever its id', () => {
+test('a fragment names a job or a batch, whatever its id', () => {
   for (const id of ['a', 'x:y@z.1', '50%']) assert.deepEqual(read(linkTo('job', id)), { kind: 'job', id });
+  assert.deepEqual(read('#batch=b'), { kind: 'batch', id: 'b' });
   for (const none of ['', '#', '#main', '#job=', '#other=a', '#job=%E0%A4%A']) assert.equal(read(none), null, none);
+});
+
+test('a batch says its counts and its pace', () => {
+  const batch = { status: 'processing', total: 40, counts: { completed: 22, failed: 2, processing: 4, pending: 12 }, ratePerMinute: 24.4, etaSeconds: 94.2 };
+  assert.equal(countsOf(batch), '22 of 40 completed, 2 failed, 4 active');
+  assert.equal(paceOf(batch), '24 a minute, about 1 min 35 s left');
+  assert.equal(paceOf({ ...batch, ratePerMinute: 0, etaSeconds: null }), '');
+  assert.equal(paceOf({ ...batch, status: 'completed' }), '');
 });
 
 test('times are said as people say them', () => {

@@ -67,11 +67,7 @@ impl Collector for Figures {
         let (open, ended) = self.batches;
         let by_state = [("open", open), ("ended", ended)];
         let by_state = by_state.map(|(state, count)| ([("state", state)], count as u64));
-        sheet.gauges(
-            "batches",
-            "Batches of jobs there are, by whether they have ended",
-            by_state,
-        )?;
+        sheet.gauges("batches", "Batches of jobs, by whether they have ended", by_state)?;
         super::queues::write(&self.queues, &mut sheet)?;
         recorded(&self.records, &mut sheet)?;
         let help = "Open connections, streams included";

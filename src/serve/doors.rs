@@ -18,6 +18,9 @@ pub mod jobs;
 // The server in figures.
 pub mod metrics;
 
+// All of this, described for programs.
+pub mod openapi;
+
 // What people look at.
 pub mod pages;
 

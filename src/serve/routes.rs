@@ -7,7 +7,8 @@ use http::header::ALLOW;
 
 use super::conversation::{Answer, Client};
 use super::doors::{
-    batches, events, health, jobs, metrics, pages, pubsub, queues, ready, subscriptions, summaries,
+    batches, events, health, jobs, metrics, openapi, pages, pubsub, queues, ready, subscriptions,
+    summaries,
 };
 use super::http::{Request, Response};
 use super::problem::Problem;
@@ -96,6 +97,7 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/health", Body::Unread, health::health),
     (Method::GET, "/ready", Body::Unread, ready::ready),
     (Method::GET, "/metrics", Body::Unread, metrics::metrics),
+    (Method::GET, "/openapi.json", Body::Unread, openapi::openapi),
     (Method::GET, "/", Body::Unread, pages::home),
     (Method::GET, "/jobs", Body::Unread, pages::jobs),
     (Method::GET, "/sse-test", Body::Unread, pages::sse_test),
@@ -188,6 +190,16 @@ fn matches(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
     }
     expected.next().is_none().then_some(parameters)
 }
+
+/// Each route as `GET /a/{}`, but for those of tests.
+#[cfg(test)]
+pub(super) fn listed() -> impl Iterator<Item = String> {
+    let public = TABLE.iter().filter(|(_, path, ..)| !TEST_PATHS.contains(path));
+    public.map(|(method, path, ..)| format!("{method} {path}"))
+}
+
+#[cfg(test)]
+const TEST_PATHS: [&str; 2] = ["/upgrade", "/stop-and-stream"];
 
 #[cfg(test)]
 mod tests {

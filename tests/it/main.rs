@@ -21,6 +21,7 @@ mod jobs;
 mod limits;
 mod metrics;
 mod nginx;
+mod openapi;
 mod pubsub;
 mod queues;
 mod record;

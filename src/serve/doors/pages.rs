@@ -4,7 +4,7 @@ use askama::Template;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 
-use super::events;
+use super::{events, openapi};
 use crate::serve::assets::{Asset, Assets};
 use crate::serve::conversation::Answer;
 use crate::serve::problem::Problem;
@@ -24,6 +24,8 @@ pub struct Pages {
     home: Asset,
     jobs: Ways,
     sse_test: Ways,
+    /// What programs look at.
+    pub(super) openapi: Asset,
 }
 
 /// A page with the way to the summaries, and the same for an installation that makes none.
@@ -66,6 +68,7 @@ impl Pages {
             sse_test: Ways::of(|has_summaries| {
                 page(&SseTest { version, has_summaries, has_faults })
             }),
+            openapi: openapi::asset(),
         }
     }
 }

@@ -113,6 +113,12 @@ impl Index {
         }
     }
 
+    /// How many jobs it knows.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The batches that a job is in.
     pub fn of(&self, job: &Identifier) -> Vec<(Arc<Batch>, usize)> {
         self.0.get(job).cloned().unwrap_or_default()

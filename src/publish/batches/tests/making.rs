@@ -48,6 +48,7 @@ fn a_batch_is_made_whole_or_not_at_all() {
         assert_eq!(house.jobs.open_count(), 1);
         assert_eq!(house.batches.counts(), (0, 0));
         assert!(house.queues.reports().iter().all(|queue| queue.waiting == 0));
+        assert_eq!(house.batches.0.index.read().len(), 0);
     };
     check(vec![], MakeError::Empty);
     check(vec![new_job(), existing("x")], MakeError::NoSuchJob(1, id("x")));
@@ -58,7 +59,6 @@ fn a_batch_is_made_whole_or_not_at_all() {
     let full = AddError::Create(CreateError::Full(1));
     check(vec![new_task("q"), new_task("r"), new_job()], MakeError::Add(full));
     check(vec![existing("a"); 5], MakeError::TooManyJobs(5, 4));
-    // What was looked at before it failed is not told to a batch that is none.
     house.report("a completed");
     house.make(vec![new_task("q"), new_task("r"), new_job()]).unwrap();
 }
@@ -73,6 +73,41 @@ fn a_batch_of_what_has_ended_has_ended() {
     house.check(&batch, JobStatus::Cancelled, 100.0, 2);
     assert!(house.get(&batch).rate_per_minute.abs() < 1e-9);
     house.await_counts((0, 1));
+}
+
+/// Jobs end, are forgotten and begin again under the same id while batches are made of them: whatever a batch
+/// got hold of, it ends, and each of its jobs counts once.
+#[test]
+fn batches_are_made_of_jobs_that_are_ending() {
+    let house = House::new();
+    let names = ["a", "b", "c"];
+    std::thread::scope(|scope| {
+        for name in names {
+            let house = &house;
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    house.create(&[name]);
+                    house.report(&format!("{name} processing 50"));
+                    house.report(&format!("{name} completed"));
+                    house.jobs.remove(&id(name)).unwrap();
+                }
+            });
+        }
+        let mut made = 0;
+        while made < 50 && house.jobs.figures().created < 600 {
+            let jobs = names.iter().filter(|_| fastrand::bool()).map(|name| existing(name));
+            made += usize::from(house.make(jobs.collect()).is_ok());
+        }
+    });
+    let (batches, _) = house.batches.list(None, usize::MAX).unwrap();
+    assert!(!batches.is_empty());
+    for batch in &batches {
+        let seen = (batch.status, batch.ended, batch.counts.of(JobStatus::Completed));
+        assert_eq!(seen, (JobStatus::Completed, batch.total, batch.total), "{batch:?}");
+        assert_eq!(batch.revision, 3 * batch.total as u64);
+    }
+    house.await_counts((0, batches.len()));
+    assert_eq!(house.batches.0.index.read().len(), 0);
 }
 
 #[test]

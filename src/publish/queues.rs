@@ -67,7 +67,9 @@ use self::config::QueueConfig;
 use self::house::House;
 use self::processor::Processor;
 use super::Publisher;
-use super::jobs::{Altered, CreateError, Created, Jobs, RemoveError, Report, UpdateError, Updated};
+use super::jobs::{
+    Altered, CreateError, Created, Jobs, RemoveError, Report, UpdateError, Updated, fresh_id,
+};
 use crate::clock::Clock;
 use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::topic::Identifier;
@@ -213,7 +215,7 @@ impl Queues {
         if let Some(already) = assignment.retried_as.filter(|id| self.0.jobs.is_known(id)) {
             return Err(RetryError::Already(already));
         }
-        let mut again = Identifier::from(uuid::Uuid::new_v4());
+        let mut again = fresh_id(self.0.clock.unix_ms());
         self.0.jobs.alter(id, |job| {
             let assignment = job.assignment.as_mut().ok_or(RetryError::Unknown)?;
             match &assignment.retried_as {

@@ -12,7 +12,7 @@ use super::tally::{Member, Weight};
 use crate::event::RequestKey;
 use crate::event::batch_update::BatchUpdate;
 use crate::event::topic::Identifier;
-use crate::publish::jobs::{CreateError, Created, hexadecimal, key_id};
+use crate::publish::jobs::{CreateError, Created, fresh_id, hexadecimal, key_id};
 use crate::publish::queues::{AddError, NewWork};
 
 /// A batch that is to be.
@@ -118,11 +118,11 @@ impl Shared {
         if let Some(request) = &new.request {
             name_jobs(&mut new.jobs, request);
         }
-        let members = choose_members(&mut new.jobs)?;
         let now_ms = self.clock.unix_ms();
+        let members = choose_members(&mut new.jobs, now_ms)?;
         let batch = Arc::new(Batch {
             number: self.table.lock().take_number(),
-            id: new.request.as_ref().map_or_else(|| uuid::Uuid::new_v4().into(), batch_id),
+            id: new.request.as_ref().map_or_else(|| fresh_id(now_ms), batch_id),
             title: new.title.map(Into::into),
             created_ms: now_ms,
             request_digest: new.request.map(|request| hexadecimal(&request.digest)),
@@ -223,12 +223,12 @@ fn name_jobs(jobs: &mut [NewMember], request: &RequestKey) {
 }
 
 /// The batch's jobs, before anything is known of them.
-fn choose_members(jobs: &mut [NewMember]) -> Result<Vec<Member>, MakeError> {
+fn choose_members(jobs: &mut [NewMember], now_ms: u64) -> Result<Vec<Member>, MakeError> {
     let mut chosen = HashSet::with_capacity(jobs.len());
     let members = jobs.iter_mut().enumerate().map(|(index, member)| {
         let id = match &mut member.work {
             Work::Existing(id) => id.clone(),
-            Work::New(work) => work.choose_id(),
+            Work::New(work) => work.choose_id(now_ms),
         };
         if !chosen.insert(id.clone()) {
             return Err(MakeError::Twice(index, id));

@@ -117,7 +117,7 @@ impl Shared {
         let mut places = Vec::with_capacity(new.len());
         let mut chosen = HashSet::new();
         for job in new {
-            let id = job.choose_id();
+            let id = job.choose_id(now_ms);
             let there = match table.find(&id) {
                 None if !chosen.insert(id.clone()) => return Err(CreateError::Exists(id)),
                 None => None,

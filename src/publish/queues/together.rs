@@ -22,10 +22,10 @@ pub enum NewWork {
 
 impl NewWork {
     /// Has its id chosen now if its maker did not, so that it is known before the job is there.
-    pub(in crate::publish) fn choose_id(&mut self) -> Identifier {
+    pub(in crate::publish) fn choose_id(&mut self, now_ms: u64) -> Identifier {
         match self {
             Self::Job(job) => {
-                let id = job.choose_id();
+                let id = job.choose_id(now_ms);
                 // One that follows from the request's key is found again by that.
                 if job.request.is_none() {
                     job.id = Some(id.clone());
@@ -38,7 +38,7 @@ impl NewWork {
                     request: task.request.clone(),
                     ..NewJob::default()
                 };
-                let id = like.choose_id();
+                let id = like.choose_id(now_ms);
                 if task.request.is_none() {
                     task.id = Some(id.clone());
                 }

@@ -72,6 +72,9 @@ impl Table {
             self.connection.pragma_update(None, "synchronous", synchronous)?;
             self.certainty = Some(certainty);
         }
+        // In the table's own order: neighbours are then written together, and pages filled to the brim.
+        let mut states: Vec<_> = states.collect();
+        states.sort_unstable_by_key(|(name, _)| *name);
         let transaction = self.connection.transaction()?;
         {
             let mut put = transaction.prepare_cached(

@@ -323,11 +323,10 @@ impl Jobs {
         self.0.counters.read()
     }
 
-    /// The jobs that have not ended, in the order of their making.
-    pub(super) fn open(&self) -> Vec<Job> {
+    /// The jobs that there are, in the order of their making.
+    pub(super) fn all(&self) -> Vec<Job> {
         let slots = self.0.table.lock().before(u64::MAX, usize::MAX);
-        let jobs = slots.iter().rev().filter_map(|slot| as_shown(slot));
-        jobs.filter(|job| !job.present.is_terminal()).collect()
+        slots.iter().rev().filter_map(|slot| as_shown(slot)).collect()
     }
 
     /// How many jobs have not ended.

@@ -62,10 +62,16 @@ impl House {
 
     /// Makes the lines again, from the jobs that have not ended.
     pub fn take_up_jobs(self: &Arc<Self>) {
-        for job in self.jobs.open() {
+        for job in self.jobs.all() {
             let (id, Some(assignment)) = (job.present.job_id.clone(), &job.assignment) else {
                 continue;
             };
+            if job.present.is_terminal() {
+                if let Some(queue) = self.queue(&assignment.queue) {
+                    queue.count_ended(job.present.status, job.updated_ms);
+                }
+                continue;
+            }
             let Ok(queue) = self.queue_or_new(&assignment.queue) else { continue };
             match (&assignment.holder, job.present.status) {
                 (_, JobStatus::Pending) => queue.put([place(&job, assignment)]),

@@ -50,6 +50,16 @@ pub(super) struct Totals {
     pub is_paused: bool,
     pub completed: u64,
     pub failed: u64,
+    /// Jobs that ended after this are not counted yet: milliseconds since 1970.
+    #[serde(default)]
+    pub as_of_ms: u64,
+}
+
+impl Totals {
+    fn count(&mut self, status: JobStatus) {
+        self.completed += u64::from(status == JobStatus::Completed);
+        self.failed += u64::from(status == JobStatus::Failed);
+    }
 }
 
 /// Somebody who does jobs.
@@ -135,16 +145,10 @@ impl Queue {
         self.times.note_worked(state.line.worked(id, self.clock.now()));
         state.let_go_of(id);
         let was_there = state.line.take_out(id);
-        match status {
-            JobStatus::Completed if was_there => {
-                state.totals.completed += 1;
-                state.ended.completed += 1;
-            }
-            JobStatus::Failed if was_there => {
-                state.totals.failed += 1;
-                state.ended.failed += 1;
-            }
-            _ => {}
+        if was_there {
+            state.totals.count(status);
+            state.ended.completed += u64::from(status == JobStatus::Completed);
+            state.ended.failed += u64::from(status == JobStatus::Failed);
         }
         state.is_dirty = true;
     }
@@ -216,6 +220,15 @@ impl Queue {
         known.seen_at = Some(now);
     }
 
+    /// Counts a job that ended after the totals were written, in a process that has crashed since.
+    pub fn count_ended(&self, status: JobStatus, at_ms: u64) {
+        let mut state = self.state.lock();
+        if at_ms > state.totals.as_of_ms {
+            state.totals.count(status);
+            state.is_dirty = true;
+        }
+    }
+
     /// Lets no job begin, or lets them again.
     pub fn pause(&self, is_paused: bool) -> Totals {
         let mut state = self.state.lock();
@@ -223,7 +236,7 @@ impl Queue {
         state.totals.is_paused = is_paused;
         state.is_dirty = true;
         state.workers.values_mut().for_each(|worker| worker.is_dirty = true);
-        let totals = state.totals;
+        let totals = Totals { as_of_ms: self.clock.unix_ms(), ..state.totals };
         drop(state);
         self.changed.notify_all();
         totals
@@ -293,7 +306,11 @@ impl Queue {
         }
         let dirty = state.workers.iter().filter(|(_, worker)| worker.is_dirty);
         let workers = dirty.map(|(id, worker)| self.describe_worker(&state, id, worker)).collect();
-        let news = News { queue, workers, totals: state.totals };
+        let news = News {
+            queue,
+            workers,
+            totals: Totals { as_of_ms: self.clock.unix_ms(), ..state.totals },
+        };
         if tell(&news) {
             state.is_dirty = false;
             state.workers.values_mut().for_each(|worker| worker.is_dirty = false);

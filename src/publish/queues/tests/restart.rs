@@ -44,6 +44,28 @@ fn a_crash_loses_no_accepted_job_and_repeats_none_that_has_ended() {
     assert_eq!(begun, [("under-way".into(), 2), ("waiting".into(), 1)]);
     house.await_status(&id("under-way"), JobStatus::Completed);
     assert_eq!(house.job(&id("under-way")).assignment.unwrap().losses, 1);
+    house.await_counts((0, 0, 3, 0, 0));
+}
+
+#[test]
+fn what_ended_just_before_a_crash_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let house = House::new(Some(folder.path()), config(), clock.clone());
+    for name in ["a", "b", "c"] {
+        house.add(name);
+        house.next();
+        house.order(Order::Complete(Value::Null));
+        house.await_status(&id(name), JobStatus::Completed);
+    }
+    let records = house.records.clone();
+    house.crash();
+    // The totals as they were before all that.
+    let before = r#"{"is_paused": false, "completed": 0, "failed": 0}"#;
+    let ticket = records.put("queue", &id("q"), before.into(), Certainty::Process, None);
+    records.await_written(ticket, PATIENCE).unwrap();
+    let house = House::new(Some(folder.path()), config(), clock);
+    house.await_counts((0, 0, 3, 0, 0));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 import { make, setText } from '../page/dom.js';
 import { count, duration } from '../page/format.js';
+import { shortId } from './job.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const WIDTH = 1000;
@@ -53,7 +54,7 @@ export class BatchView {
   }
 }
 
-export const nameOf = ({ title, batchId }) => title || `batch ${batchId.slice(0, 8)}`;
+export const nameOf = ({ title, batchId }) => title || `batch ${shortId(batchId)}`;
 
 /** `12 of 40 completed, 1 failed, 3 active` */
 export function countsOf({ total, counts = {} }) {

@@ -8,8 +8,7 @@ import { Problem, requestJson } from '../page/problem.js';
 import { Actions } from './actions.js';
 import { codeBlock } from './code-block.js';
 import { linkTo } from './fragment.js';
-import { after, badgeOf, isOver, jobFrom, saidOf, timeOf } from './job.js';
-import { shortId } from './queue-card.js';
+import { after, badgeOf, isOver, jobFrom, saidOf, shortId, timeOf } from './job.js';
 import { timelineElement } from './timeline.js';
 
 /** The rest of a job is asked for when its stream tells of a change, at most so often. */

@@ -6,8 +6,7 @@ import { make, setText } from '../page/dom.js';
 import { age, dayAndTime } from '../page/format.js';
 import { Actions } from './actions.js';
 import { linkTo } from './fragment.js';
-import { badgeOf, saidOf } from './job.js';
-import { shortId } from './queue-card.js';
+import { badgeOf, saidOf, shortId } from './job.js';
 
 export class JobRow {
   /** @type {import('./job.js').Job} */

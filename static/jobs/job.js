@@ -104,3 +104,8 @@ export function actionsFor(job) {
   if (!isOver(job)) return ['cancel'];
   return job.status === 'failed' && job.queue && !job.retriedAs ? ['retry', 'remove'] : ['remove'];
 }
+
+/** The server's own ids begin with the time and are told apart by their end; those people choose are shown as they are. */
+export function shortId(id) {
+  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? `…${id.slice(-8)}` : id;
+}

@@ -5,6 +5,7 @@
 import { make, setText } from '../page/dom.js';
 import { count, elapsed, shortCount } from '../page/format.js';
 import { linkTo } from './fragment.js';
+import { shortId } from './job.js';
 
 /** A queue may have hundreds of workers; the card names some. */
 const MAX_WORKERS = 6;
@@ -102,9 +103,4 @@ function workerElement({ workerId, status, currentJob }) {
     ? make('a', { href: linkTo('job', currentJob), className: 'mono', title: currentJob }, shortId(currentJob))
     : make('span', { className: 'muted' }, status);
   return make('li', { data: { status } }, dot, name, doing);
-}
-
-/** Random ids are told apart by their first part; those that people choose are shown as they are. */
-export function shortId(id) {
-  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? `${id.slice(0, 8)}…` : id;
 }

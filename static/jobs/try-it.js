@@ -5,7 +5,7 @@
 import { arrange, byId, complain, make } from '../page/dom.js';
 import { Problem, posting, requestJson } from '../page/problem.js';
 import { linkTo } from './fragment.js';
-import { shortId } from './queue-card.js';
+import { shortId } from './job.js';
 import { workOnOne } from './page-worker.js';
 
 /** The form's fields by their names in the request, which are also the names a problem uses. */

@@ -7,7 +7,7 @@ import { afterEach, test } from 'node:test';
 import { countsOf, paceOf } from '../../static/jobs/batch-view.js';
 import { linkTo, read } from '../../static/jobs/fragment.js';
 import { Frame } from '../../static/jobs/frame.js';
-import { actionsFor, after, badgeOf, isOver, jobFrom, saidOf } from '../../static/jobs/job.js';
+import { actionsFor, after, badgeOf, isOver, jobFrom, saidOf, shortId } from '../../static/jobs/job.js';
 import { Live, changes } from '../../static/jobs/live.js';
 import { Ended } from '../../static/jobs/throughput.js';
 import { lasted } from '../../static/jobs/timeline.js';
@@ -71,6 +71,12 @@ test('a failure is said, else the message, else the stage', () => {
   assert.equal(saidOf(jobFrom({ ...listed, status: 'failed', error: 'no paper' })), 'no paper');
   assert.equal(saidOf(jobFrom(listed)), 'm');
   assert.equal(saidOf(jobFrom({ ...listed, message: '' })), 's');
+});
+
+test('jobs that were made in the same minute look different', () => {
+  const [one, other] = ['019dbe01-7c3a-7d2e-9b11-0f3a5c7e9a01', '019dbe01-7c3b-7aa0-8c22-55aa01b2c3d4'];
+  assert.deepEqual([shortId(one), shortId(other)], ['…5c7e9a01', '…01b2c3d4']);
+  assert.equal(shortId('resume-123'), 'resume-123');
 });
 
 test('only what changed is subscribed to and left', () => {

@@ -211,7 +211,10 @@ impl Shared {
             return;
         }
         state.is_dirty = false;
-        state.told_at = Some(now);
+        // What nobody hears does not keep the next watcher waiting.
+        if self.publisher.is_heard(&Topic::batch(batch.id.clone())) {
+            state.told_at = Some(now);
+        }
         if let Some(ended_ms) = state.ended_ms {
             self.save_state(batch, &mut state, Certainty::Process);
             drop(state);

@@ -1,99 +1,99 @@
-//! How many jobs a second the queues take and do, when the jobs themselves cost nothing.
+//! How many jobs a second a queue takes and does, when the jobs themselves cost nothing.
+//!
+//! `cargo bench --bench queues` gives the same work to Tidings' queues and to `BullMQ` on Redis, one after the
+//! other in one run on the same machine, and prints Markdown tables. Each measurement has processes, folders
+//! and a database of its own. Nothing but the loopback interface is used, every wait has a limit, and the
+//! children end when this process ends.
+//!
+//! The same executable is also Tidings: it starts itself in a role, so that its memory and processor time are
+//! the queues' alone.
+//!
+//! In reading order: `work` is what is asked and what came of it; `tidings`, `http` and `bullmq` are how each
+//! system does it, `scenarios` what is asked of them.
 
-#![allow(clippy::unwrap_used, reason = "a measurement that goes wrong ends by panicking")]
+mod bullmq;
+mod child;
+#[path = "../fanout/clock.rs"]
+mod clock;
+// What only the other benchmark uses of its modules is dead here.
+#[path = "../fanout/figures.rs"]
+#[expect(dead_code)]
+mod figures;
+mod http;
+#[path = "../fanout/machine.rs"]
+mod machine;
+mod redis;
+mod scenarios;
+#[path = "../fanout/table.rs"]
+mod table;
+mod tidings;
+#[path = "../fanout/usage.rs"]
+#[expect(dead_code)]
+mod usage;
+mod work;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::ffi::OsString;
+use std::process::ExitCode;
 
-use serde_json::Value;
-use tidings::clock::{Clock, SystemClock};
-use tidings::event::topic::Identifier;
-use tidings::hub::{self, Hub};
-use tidings::publish::jobs::{self, Jobs};
-use tidings::publish::queues::config::{ProcessorChoice, QueueConfig};
-use tidings::publish::queues::processor::{Desk, Failure, Processor, Task};
-use tidings::publish::queues::{Ground, Limits, NewTask, Queues};
-use tidings::publish::{self, Publisher};
-use tidings::store;
-use tidings::store::records::Records;
+use clap::{Parser, Subcommand};
 
-/// Does nothing.
-#[derive(Debug)]
-struct Noop;
+use crate::scenarios::{Bench, Scenario, System};
 
-impl Processor for Noop {
-    fn process(&self, _: &Task, _: &dyn Desk) -> Result<Value, Failure> {
-        Ok(Value::Null)
-    }
+/// What was asked for on the command line.
+#[derive(Debug, Parser)]
+#[command(about = "Measures queues with jobs that do nothing, beside BullMQ")]
+struct Arguments {
+    /// A smoke run: few jobs, one round, seconds in all; the figures mean nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Only these scenarios (may be given several times).
+    #[arg(long)]
+    only: Vec<Scenario>,
+    /// Only these systems (may be given several times).
+    #[arg(long)]
+    system: Vec<System>,
+    /// How often each thing is measured.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// What cargo says when it runs a benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    role: Option<Role>,
 }
 
-fn main() {
-    let jobs: usize = 100_000;
-    for (concurrency, is_durable, bulk) in [
-        (1, false, 100),
-        (10, false, 100),
-        (50, false, 100),
-        (10, false, 1),
-        (10, true, 1),
-        (50, true, 100),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let hub = Hub::start(hub::Limits::default(), clock.clone()).unwrap();
-        let publisher = Publisher::new(hub, None, &publish::Limits::default(), clock.clone());
-        let (records, found) =
-            Records::open(folder.path(), &store::Limits::default(), &*clock).unwrap();
-        let keeper = Jobs::start(
-            publisher.clone(),
-            records.clone(),
-            &found,
-            jobs::Limits::default(),
-            1 << 18,
-            clock.clone(),
-        )
-        .unwrap();
-        let name: Identifier = "noop".parse().unwrap();
-        let config = QueueConfig {
-            processor: ProcessorChoice::BuiltIn("noop".into()),
-            concurrency,
-            max_waiting_jobs: 0,
-            ..QueueConfig::named(name.clone())
-        };
-        let processors = HashMap::from([(name.clone(), Arc::new(Noop) as Arc<dyn Processor>)]);
-        let ground = Ground { jobs: keeper.clone(), publisher, records: records.clone(), clock };
-        let queues =
-            Queues::start(ground, vec![config], processors, &found, Limits::default()).unwrap();
-        let begun = Instant::now();
-        let publishers = if is_durable { 16 } else { 1 };
-        let total = if is_durable && bulk == 1 { jobs / 10 } else { jobs };
-        std::thread::scope(|scope| {
-            for _ in 0..publishers {
-                scope.spawn(|| {
-                    for _ in 0..total / publishers / bulk {
-                        let tasks = vec![NewTask::default(); bulk];
-                        loop {
-                            match queues.add(&name, tasks.clone(), is_durable) {
-                                Ok(_) => break,
-                                Err(_) => std::thread::sleep(Duration::from_millis(1)),
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        let added = begun.elapsed();
-        let expected = (total / publishers / bulk * bulk * publishers) as u64;
-        while queues.reports()[0].completed < expected {
-            std::thread::sleep(Duration::from_millis(1));
+/// What this executable can be besides the benchmark itself.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Is Tidings with one queue, does what is asked of it as JSON, and says what came of it.
+    #[command(hide = true)]
+    Tidings { asked: String },
+    /// Becomes another program that ends when the benchmark does.
+    #[command(hide = true)]
+    Launch {
+        program: OsString,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::parse();
+    let outcome = match arguments.role.take() {
+        Some(Role::Tidings { asked }) => tidings::be(&asked),
+        Some(Role::Launch { program, arguments }) => Err(child::become_other(&program, &arguments)),
+        // `cargo test --all-targets` runs benchmarks too, unoptimised: only `cargo bench` measures.
+        None if !arguments.bench && cfg!(debug_assertions) => Ok(()),
+        None => {
+            scenarios::run(&Bench::new(&arguments));
+            Ok(())
         }
-        let done = begun.elapsed();
-        println!(
-            "concurrency {concurrency:3} durable {is_durable:5} bulk {bulk:4}: {:8.0} jobs/s (added in {added:?}, done in {done:?})",
-            expected as f64 / done.as_secs_f64()
-        );
-        queues.stop(Duration::from_secs(10));
-        keeper.stop();
-        records.close().unwrap();
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("queues: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

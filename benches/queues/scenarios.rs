@@ -45,11 +45,13 @@ pub enum System {
 }
 
 impl System {
-    /// One in how many of the jobs it gets, so that each is busy for about as long.
+    /// One in how many of the jobs it gets: enough that how it starts does not matter, and no more than it does in
+    /// the time there is.
     fn share(self) -> usize {
         match self {
             Self::Tidings => 1,
-            Self::Http | Self::Bullmq => 8,
+            Self::Bullmq => 2,
+            Self::Http => 8,
         }
     }
 

@@ -43,6 +43,7 @@ pub use self::figures::Figures;
 pub use self::job::{Job, NewJob, Step};
 pub(super) use self::job::{fresh_id, hexadecimal, key_id};
 pub(super) use self::keeper::Altered;
+pub(super) use self::lease::LOST_WORKER;
 pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated};
 pub use self::report::{Conflict, MAX_ATTEMPT, Report};
 

@@ -100,19 +100,19 @@ impl Directory {
         let files = [&with(&database, "-wal"), &database, &self.path];
         files.into_iter().filter_map(|path| written(path)).max().unwrap_or(0)
     }
+}
 
-    /// Puts a broken database out of the way, for people to look at; returns where it is now.
-    pub fn set_aside(&self, unix_ms: u64) -> io::Result<PathBuf> {
-        let broken = self.path.join(format!("tidings.db.broken-{unix_ms}"));
-        fs::rename(self.database(), &broken)?;
-        for suffix in ["-wal", "-shm"] {
-            match fs::rename(with(&self.database(), suffix), with(&broken, suffix)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+/// Puts a broken database out of the way, for people to look at; returns where it is now.
+pub(super) fn set_aside(database: &Path, unix_ms: u64) -> io::Result<PathBuf> {
+    let broken = with(database, &format!(".broken-{unix_ms}"));
+    fs::rename(database, &broken)?;
+    for suffix in ["-wal", "-shm"] {
+        match fs::rename(with(database, suffix), with(&broken, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
-        Ok(broken)
     }
+    Ok(broken)
 }
 
 /// Reads a database's files to their ends, which a healthy disk can: on another one, a database may seem

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::directory::{Directory, read_through};
+use super::directory::{Directory, read_through, set_aside};
 use super::event_log::{EventLog, Recent, Size};
 use super::schema;
 use super::writer;
@@ -92,7 +92,7 @@ impl Birth {
             Err(OpenError::Database { source, .. }) if is_broken(&source) => {
                 let unusable = |source| OpenError::Directory { path: path.clone(), source };
                 read_through(&path).map_err(unusable)?;
-                let aside = self.directory.set_aside(self.clock.unix_ms()).map_err(unusable)?;
+                let aside = set_aside(&path, self.clock.unix_ms()).map_err(unusable)?;
                 log::error!(
                     "the database {} is broken ({source}); it is now {}, and a new one is begun",
                     path.display(),

@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 
 use self::table::Table;
 use self::writer::Tray;
-use super::directory::read_through;
+use super::directory::{read_through, set_aside};
 use super::{Limits, Sync, is_broken};
 use crate::clock::Clock;
 use crate::event::topic::Identifier;
@@ -194,24 +194,6 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.tray.stop();
     }
-}
-
-/// Puts a broken database out of the way, for people to look at; returns where it is now.
-fn set_aside(path: &Path, unix_ms: u64) -> io::Result<PathBuf> {
-    let with = |path: &Path, suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let aside = with(path, &format!(".broken-{unix_ms}"));
-    std::fs::rename(path, &aside)?;
-    for suffix in ["-wal", "-shm"] {
-        match std::fs::rename(with(path, suffix), with(&aside, suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(aside)
 }
 
 #[cfg(test)]

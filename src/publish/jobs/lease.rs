@@ -17,7 +17,7 @@ use super::table::{Kept, Slot, Table};
 use crate::event::job_update::{JobStatus, JobUpdate};
 
 /// What is said of a job whose worker is lost.
-pub(super) const LOST_WORKER: &str = "lost_worker";
+pub(in crate::publish) const LOST_WORKER: &str = "lost_worker";
 
 /// How often ended jobs that are too old are looked for.
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);

@@ -8,10 +8,7 @@ use super::assignment::{Assignment, Holder};
 use super::processor::{Failure, Task};
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
-use crate::publish::jobs::{Altered, Conflict, Job, Jobs, Report, UpdateError};
-
-/// What is said of a job whose worker is gone.
-pub(super) const LOST_WORKER: &str = "lost_worker";
+use crate::publish::jobs::{Altered, Conflict, Job, Jobs, LOST_WORKER, Report, UpdateError};
 
 /// Begins an attempt; fails if the job is not pending any more.
 pub(super) fn begin(

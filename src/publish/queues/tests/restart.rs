@@ -83,7 +83,7 @@ fn a_job_that_brings_its_worker_down_each_time_is_given_up() {
     }
     let house = House::new(Some(folder.path()), config(), clock);
     let given_up = house.await_status(&id("bad"), JobStatus::Failed);
-    assert_eq!(given_up.present.error.as_deref(), Some(attempt::LOST_WORKER));
+    assert_eq!(given_up.present.error.as_deref(), Some(crate::publish::jobs::LOST_WORKER));
 }
 
 #[test]

@@ -10,6 +10,9 @@
 // What one request became: its items and how far they are.
 pub mod batch;
 
+// What makes summaries.
+pub mod engine;
+
 // What may be asked for.
 pub mod request;
 
@@ -18,6 +21,9 @@ pub mod sentences;
 
 // The summaries that were made, within bounds.
 pub mod shelf;
+
+// What was said, and what is known about it besides.
+pub mod talk;
 
 // Sentences to a summary: the engine that needs no network.
 pub mod textrank;

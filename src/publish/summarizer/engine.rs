@@ -1,0 +1,92 @@
+//! What makes summaries: the trait behind which the built-in engine and language models stand.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::talk::{Chapter, Talk, seconds};
+
+/// Makes summaries of one kind.
+pub trait Engine: Send + Sync + fmt::Debug {
+    /// What it is called in requests and in what it has made: `extractive`, `gpt-4o`.
+    fn model(&self) -> &str;
+
+    /// Makes a summary. Several threads may call it at the same time; `watch` is told how far it is,
+    /// and can stop it.
+    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, EngineError>;
+}
+
+/// Called again and again while a summary is made, with the percentage done; can stop it.
+pub type Watch<'a> = dyn FnMut(u8) -> ControlFlow<()> + 'a;
+
+/// What an engine has made, and what that took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The summary.
+    pub summary: Summary,
+    /// What it took; nothing where no model was asked.
+    pub usage: Usage,
+}
+
+/// A talk in brief, as it is stored and shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The whole in a few sentences of the engine's own; none if it only quotes.
+    #[serde(default)]
+    pub overview: Option<String>,
+    /// What carries the talk, in the order in which it was said.
+    pub sentences: Vec<KeySentence>,
+    /// The talk's parts; empty if it has none.
+    #[serde(default)]
+    pub chapters: Vec<Chapter>,
+    /// How many sentences the talk has.
+    pub total_sentences: usize,
+    /// How many words the talk has.
+    pub total_words: usize,
+}
+
+/// A sentence that stands for others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySentence {
+    /// As it was said, or in the engine's words.
+    pub text: String,
+    /// When; absent if the transcript has no times.
+    #[serde(rename = "start_seconds", with = "seconds::optional")]
+    pub start: Option<Duration>,
+    /// Its place, or that of what it rests on, among the talk's sentences, from 0.
+    pub index: Option<usize>,
+    /// The chapter that it is from, by its place among them; none if there are no chapters.
+    #[serde(default)]
+    pub chapter: Option<usize>,
+}
+
+/// What a summary took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Requests to the model that were answered.
+    pub requests: u64,
+    /// Tokens that the model read, by its own count.
+    pub prompt_tokens: u64,
+    /// Tokens that it wrote.
+    pub completion_tokens: u64,
+    /// What that cost by the prices of the settings, in millionths of their currency's unit.
+    pub cost_micros: u64,
+}
+
+/// Why there is no summary.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// Whoever watches has stopped it.
+    #[error("summarizing was stopped")]
+    Stopped,
+    /// It could not be made.
+    #[error("{message}")]
+    Failed {
+        /// What went wrong, for people.
+        message: String,
+        /// Whether another attempt may do better.
+        is_retryable: bool,
+    },
+}

@@ -19,8 +19,12 @@ use tidings::publish::batches::Batches;
 use tidings::publish::jobs::Jobs;
 use tidings::publish::processors;
 use tidings::publish::pubsub::Pubsub;
+use tidings::publish::queues::config::{ProcessorChoice, QueueConfig};
 use tidings::publish::queues::{Ground, Queues};
-use tidings::publish::summarizer::Summarizer;
+use tidings::publish::summarizer::engine::Engines;
+use tidings::publish::summarizer::library::{self, Library};
+use tidings::publish::summarizer::videos::{self, Videos};
+use tidings::publish::summarizer::{self, Summarizer};
 use tidings::serve::{self, App, listener};
 use tidings::settings::machine::{self, Machine};
 use tidings::settings::{self, Command, Inherited, PubsubAuth, Reading, Settings};
@@ -181,9 +185,24 @@ fn start(
         max_event_bytes,
         clock.clone(),
     )?;
-    let configs = processors::with_built_in(settings.queues);
+    let configs = processors::with_built_in(settings.queues, &settings.summaries);
+    check_summaries(&configs, settings.summarizer)?;
+    let library =
+        library::Limits { max_upload_bytes: settings.summaries.queue_bytes, ..settings.library };
+    let data_dir = Some(settings.data_dir.as_path()).filter(|path| !path.as_os_str().is_empty());
+    let library = Library::open(data_dir, library, clock.clone())?;
+    let videos =
+        videos::Limits { private_addresses: settings.fetch.private_addresses, ..settings.videos };
+    let tools = summarizer::Tools::new(
+        library,
+        Engines::new(settings.summary_length),
+        Videos::new(videos, clock.clone()),
+        (jobs.records(), &found),
+        &settings.summaries,
+        clock.clone(),
+    );
     let kit = processors::Kit {
-        summaries: settings.summaries.clone(),
+        summaries: tools.clone(),
         resumes: settings.resumes,
         fetch: settings.fetch,
         clock: clock.clone(),
@@ -198,9 +217,10 @@ fn start(
     let limits = settings.queue_limits;
     let queues = Queues::start(ground.clone(), configs, processors, &found, limits)?;
     let batches = Batches::start(ground, queues.clone(), &found, settings.batches)?;
-    let summarizer = settings
-        .summarizer
-        .then(|| Summarizer::start(publisher.clone(), settings.summaries, clock.clone()));
+    let summarizer = settings.summarizer.then(|| {
+        let (batches, publisher) = (batches.clone(), publisher.clone());
+        Summarizer::start(&tools, &jobs, batches, publisher, settings.summaries)
+    });
     let pubsub = Pubsub::new(settings.pubsub, clock.clone());
     let pushers = (settings.pubsub_auth == PubsubAuth::Oidc)
         .then(|| Oidc::new(settings.pubsub_token, clock.clone()));
@@ -209,6 +229,21 @@ fn start(
     (app.pubsub, app.pushers) = (pubsub, pushers);
     app.summarizer = summarizer.transpose()?;
     Ok(app)
+}
+
+/// Fails if somebody else has the queue that summaries are made in.
+fn check_summaries(configs: &[QueueConfig], is_on: bool) -> io::Result<()> {
+    let ours = ProcessorChoice::BuiltIn(summarizer::QUEUE.to_owned());
+    let is_other = |config: &&QueueConfig| {
+        config.name.as_str() == summarizer::QUEUE && config.processor != ours
+    };
+    match configs.iter().find(is_other) {
+        Some(config) if is_on => Err(io::Error::other(format!(
+            "[queue.{0}] must have the processor \"{0}\", or the setting summarizer must be off",
+            config.name
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The first SIGTERM or SIGINT stops in order; a second ends the process as if nobody had caught it.

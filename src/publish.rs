@@ -27,6 +27,9 @@ pub mod queues;
 // What does them.
 pub mod processors;
 
+// A child process, and whatever it starts.
+mod process_group;
+
 // Summaries of talks: takes transcripts, tells the session that asked how far it is.
 pub mod summarizer;
 

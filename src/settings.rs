@@ -33,6 +33,8 @@ pub use self::typed::Origin;
 use crate::access::oidc;
 use crate::publish::processors::resume;
 use crate::publish::queues::{self as publish_queues, config::QueueConfig};
+use crate::publish::summarizer::textrank::Length;
+use crate::publish::summarizer::{library, videos};
 use crate::publish::{batches, fetch, jobs, pubsub, summarizer};
 use crate::{client, hub, publish, serve, store};
 
@@ -92,6 +94,12 @@ pub struct Settings {
     pub summarizer: bool,
     /// What summaries may use.
     pub summaries: summarizer::Limits,
+    /// How long extracts are.
+    pub summary_length: Length,
+    /// What may be asked of videos.
+    pub videos: videos::Limits,
+    /// How many summaries are kept.
+    pub library: library::Limits,
     /// What documents may be fetched.
     pub fetch: fetch::Limits,
     /// How many jobs there may be, and how long.
@@ -126,6 +134,9 @@ impl Default for Settings {
             store: store::Limits::default(),
             summarizer: true,
             summaries: summarizer::Limits::default(),
+            summary_length: Length::default(),
+            videos: videos::Limits::default(),
+            library: library::Limits::default(),
             fetch: fetch::Limits::default(),
             jobs: jobs::Limits::default(),
             batches: batches::Limits::default(),
@@ -254,6 +265,7 @@ fn read_inheriting(
         }
     };
     settings.queues = queues.iter().map(queues::Queue::config).collect();
+    settings.videos.environment = for_commands;
     Ok(Reading { command: command_line.command, settings, inherited, origins, queues })
 }
 

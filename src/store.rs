@@ -37,6 +37,8 @@ use parking_lot::Mutex;
 pub use self::event_log::Recent;
 pub use self::figures::Figures;
 
+pub(crate) use self::directory::set_aside;
+
 use self::directory::Directory;
 use self::event_log::EventLog;
 use self::life::{Birth, Glimpse, Life};
@@ -317,7 +319,7 @@ impl Drop for Shared {
 }
 
 /// Whether the file itself is damaged, as opposed to a disk that is full or a right that is missing.
-fn is_broken(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_broken(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{
         FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
     };

@@ -125,6 +125,18 @@ pub struct Part {
     pub job: Option<Job>,
 }
 
+impl Part {
+    /// Whether there is nothing to wait for any more.
+    pub fn has_ended(&self) -> bool {
+        match self.status {
+            JobStatus::Completed | JobStatus::Cancelled => true,
+            // Another attempt may follow.
+            JobStatus::Failed => !self.job.as_ref().is_some_and(|job| job.present.retryable),
+            JobStatus::Pending | JobStatus::Processing => false,
+        }
+    }
+}
+
 impl Batches {
     /// Goes on with the batches of an earlier process that are among `found`, and starts the thread that tells
     /// their watchers. The jobs are loaded already.

@@ -6,6 +6,10 @@
 //! and redirects are bounded. No cookie, credential or proxy is ever used.
 
 mod address;
+// What may be asked.
+pub mod gate;
+// What stands between other programs and the network.
+pub mod guard;
 mod location;
 mod resolver;
 #[cfg(test)]
@@ -21,6 +25,7 @@ use http::{Response, StatusCode, Uri};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
+use self::gate::matches;
 use self::resolver::{ForbiddenAddress, GuardedResolver, Judge};
 use crate::clock::Clock;
 
@@ -285,14 +290,4 @@ fn redirect(response: &Response<Body>) -> Option<String> {
 
 fn header(response: &Response<Body>, name: http::HeaderName) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.trim().to_ascii_lowercase())
-}
-
-/// Whether a host, in lower case, is meant by an entry of the list.
-fn matches(pattern: &str, host: &str) -> bool {
-    let pattern = pattern.to_ascii_lowercase();
-    match pattern.strip_prefix("*.") {
-        // The host itself is not below itself: who wants both lists both.
-        Some(parent) => host.strip_suffix(parent).is_some_and(|below| below.ends_with('.')),
-        None => pattern == "*" || pattern == host,
-    }
 }

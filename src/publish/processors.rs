@@ -26,7 +26,7 @@ use crate::event::topic::Identifier;
 #[derive(Debug, Clone)]
 pub struct Kit {
     /// For summaries.
-    pub summaries: summarizer::Limits,
+    pub summaries: summarizer::Tools,
     /// For résumés.
     pub resumes: resume::Limits,
     /// For documents that are named by address.
@@ -36,13 +36,21 @@ pub struct Kit {
 }
 
 /// The queues of the settings, and those of the built-in processors that the settings say nothing of.
-pub fn with_built_in(mut configs: Vec<QueueConfig>) -> Vec<QueueConfig> {
+pub fn with_built_in(
+    mut configs: Vec<QueueConfig>,
+    summaries: &summarizer::Limits,
+) -> Vec<QueueConfig> {
     for word in BUILT_IN {
         if configs.iter().all(|config| config.name.as_str() != word)
             && let Ok(name) = word.parse()
         {
             let processor = ProcessorChoice::BuiltIn(word.to_owned());
-            configs.push(QueueConfig { processor, ..QueueConfig::named(name) });
+            let mut config = QueueConfig { processor, ..QueueConfig::named(name) };
+            if word == summarizer::QUEUE {
+                config.concurrency = summaries.workers.max(1);
+                config.max_waiting_jobs = summaries.queue_items;
+            }
+            configs.push(config);
         }
     }
     configs
@@ -69,10 +77,7 @@ impl Kit {
 
     fn built_in(&self, word: &str) -> Option<Arc<dyn Processor>> {
         match word {
-            "summarize" => {
-                let max_bytes = self.summaries.max_transcript_bytes;
-                Some(Arc::new(Summarize::new(self.summaries.length, max_bytes)))
-            }
+            summarizer::QUEUE => Some(Arc::new(Summarize::new(&self.summaries))),
             "resume-analysis" => {
                 let fetcher = Fetcher::new(self.fetch.clone(), self.clock.clone());
                 Some(Arc::new(ResumeAnalysis::new(self.resumes.clone(), fetcher)))
@@ -83,4 +88,4 @@ impl Kit {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::publish) mod tests;

@@ -1,17 +1,15 @@
-//! Summaries of talks: takes transcripts, and tells the session that asked how far it is.
+//! Summaries of talks: takes videos, playlists and transcripts, and tells the session that asked how far it is.
 //!
-//! A request becomes a batch of items. The items wait in one bounded queue; a few worker threads take
-//! them in order, read the transcript, look for the same one among the kept summaries, and otherwise
-//! summarize it. Each step is an event to the session that asked. Batches and summaries belong to that
-//! session; to all others they are not there.
-//!
-//! Everything is kept in memory and gone after a restart.
-
-// What one request became: its items and how far they are.
-pub mod batch;
+//! A request is a batch, each talk in it a job of the queue `summarize`. The queue's workers look the video up,
+//! read its captions, and have an engine make the summary unless the library has it ([`workshop`]). What
+//! watchers are told follows from what the jobs say of themselves ([`teller`]). Summaries, transcripts and what
+//! they took are in a database of their own ([`library`]).
 
 // What makes summaries.
 pub mod engine;
+
+// The summaries there are, and what they were made from.
+pub mod library;
 
 // What may be asked for.
 pub mod request;
@@ -19,8 +17,8 @@ pub mod request;
 // Cues to sentences.
 pub mod sentences;
 
-// The summaries that were made, within bounds.
-pub mod shelf;
+// The steps of making a summary.
+pub mod stage;
 
 // What was said, and what is known about it besides.
 pub mod talk;
@@ -31,59 +29,79 @@ pub mod textrank;
 // What was said, and when: text, WebVTT and `SubRip` files as cues.
 pub mod transcript;
 
-mod queue;
+// How far a request is.
+pub mod view;
+
+// Videos, playlists and their captions, through yt-dlp.
+pub mod videos;
+
 mod report;
+mod submission;
+mod submissions;
+mod submit;
+mod teller;
 #[cfg(test)]
 mod tests;
-mod worker;
+mod turns;
+mod workshop;
 
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use parking_lot::Mutex;
 
-use self::batch::{Batch, BatchReport, Batches, ItemReport};
-use self::queue::{Job, Queue, Unqueued};
+pub use self::submit::{Accepted, SubmitError};
+pub(in crate::publish) use self::workshop::Workshop;
+
+use self::engine::Engines;
+use self::library::{KeptSummary, Library, LibraryError, Page, Query, WholeSummary};
 use self::report::{Outlet, Reporter};
-use self::request::{InvalidRequest, SummaryRequest};
-use self::shelf::{KeptSummary, Shelf};
-use self::textrank::Length;
-use self::worker::Workshop;
+use self::submission::Submission;
+use self::submissions::Submissions;
+use self::submit::Lookups;
+use self::transcript::Transcript;
+use self::turns::Turns;
+use self::videos::Videos;
+use self::view::BatchReport;
 use super::Publisher;
+use super::batches::{self, Batches};
+use super::jobs::Jobs;
 use crate::clock::Clock;
+use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
+use crate::store::records::{Record, Records};
 
 /// The engine that is built in: `TextRank` over the transcript's own sentences.
 pub const EXTRACTIVE: &str = "extractive";
 
+/// The queue that makes summaries.
+pub const QUEUE: &str = "summarize";
+
 /// What the summarizer may use; `0` (or a zero duration) means off unless said otherwise.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Threads that summarize; at least 1.
+    /// Talks that are summarized at the same time; at least 1.
     pub workers: usize,
-    /// Items that may wait in the queue; 0 is no limit.
+    /// Talks that may wait for a worker; 0 is no limit.
     pub queue_items: usize,
-    /// Bytes of transcripts that may wait in the queue; 0 is no limit.
-    pub queue_bytes: usize,
+    /// Talks in one request, a playlist's included; 0 is no limit.
+    pub max_items: usize,
     /// Transcripts in one request; 0 is no limit.
     pub max_transcripts: usize,
     /// The size of one transcript, in bytes; 0 is no limit. Automatic captions take about 600 KB an hour.
     pub max_transcript_bytes: usize,
+    /// Bytes of transcripts that may wait for a worker; 0 is no limit.
+    pub queue_bytes: usize,
     /// Items of ended batches that are remembered; the oldest batch is forgotten first. 0 is no limit.
     pub kept_items: usize,
-    /// Summaries that are kept; the oldest is dropped first. 0 is no limit.
-    pub kept_summaries: usize,
-    /// Bytes of summaries that are kept; the newest always is. 0 is no limit.
-    pub kept_summary_bytes: usize,
-    /// How much of a talk becomes its summary.
-    pub length: Length,
+    /// Playlists that are looked up at the same time; at least 1.
+    pub lookups: usize,
     /// The pause between two reports on an item that takes long; zero: as often as something moves.
     pub report_pause: Duration,
-    /// How long a worker tries to publish what must not be lost (failures and ends) while the hub is
-    /// busy; zero: it tries once.
+    /// How long it is tried to publish what must not be lost (failures and ends) while the hub is
+    /// busy; zero: once.
     pub report_patience: Duration,
 }
 
@@ -91,50 +109,17 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             workers: 2,
-            queue_items: 256,
-            queue_bytes: 64 << 20,
+            queue_items: 1_000,
+            max_items: 500,
             max_transcripts: 50,
             max_transcript_bytes: 4 << 20,
+            queue_bytes: 64 << 20,
             kept_items: 10_000,
-            kept_summaries: 1_000,
-            kept_summary_bytes: 32 << 20,
-            length: Length::default(),
+            lookups: 4,
             report_pause: Duration::from_secs(1),
             report_patience: Duration::from_secs(60),
         }
     }
-}
-
-/// A request was taken; everything else comes as events.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Accepted {
-    /// Names the batch in events, and in [`Summarizer::batch`] and [`Summarizer::cancel`].
-    pub batch_id: Identifier,
-    /// How many items it has.
-    pub total: usize,
-    /// The items, in the order of the request.
-    pub items: Vec<ItemReport>,
-}
-
-/// Why a request was not taken. Nothing has changed then.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
-    /// The same request will never be taken; the error says what would be.
-    #[error(transparent)]
-    Invalid(#[from] InvalidRequest),
-    /// The queue has no room for the whole request; later it will have.
-    #[error(
-        "{waiting} transcripts are waiting, there is no room for {asked} more; try again later"
-    )]
-    Full {
-        /// How many items are waiting.
-        waiting: usize,
-        /// How many more were asked for.
-        asked: usize,
-    },
-    /// The summarizer is stopping.
-    #[error("the server is stopping")]
-    Stopping,
 }
 
 /// Why a batch was not cancelled.
@@ -146,129 +131,227 @@ pub enum CancelError {
     /// It has ended by itself.
     #[error("the batch has already ended")]
     Ended,
+    /// The disk is behind; it can be asked again.
+    #[error("the server is behind with writing; try again in a moment")]
+    Busy,
 }
 
-/// Takes transcripts and summarizes them. Cheap to clone.
+/// What summaries are made with: what the queue's workers need, before there are queues.
+#[derive(Debug, Clone)]
+pub struct Tools(Arc<Workshop>);
+
+impl Tools {
+    /// Brings together what makes summaries, and goes on with what an earlier process has left in `found`.
+    pub fn new(
+        library: Library,
+        engines: Engines,
+        videos: Videos,
+        (records, found): (&Records, &[Record]),
+        limits: &Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self(Arc::new(Workshop {
+            library,
+            engines,
+            videos,
+            submissions: Submissions::open(records.clone(), found, limits.kept_items),
+            news: Arc::default(),
+            turns: Turns::default(),
+            clock,
+            limits: limits.clone(),
+        }))
+    }
+
+    /// Tools that reach no video and keep nothing.
+    #[cfg(test)]
+    pub(in crate::publish) fn for_tests(length: textrank::Length, limits: &Limits) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(crate::clock::ManualClock::at(0));
+        let library = Library::open(None, library::Limits::default(), clock.clone()).unwrap();
+        let videos = videos::Limits { yt_dlp: String::new(), ..videos::Limits::default() };
+        let videos = Videos::new(videos, clock.clone());
+        let records = (&Records::in_memory().unwrap(), &[][..]);
+        Self::new(library, Engines::new(length), videos, records, limits, clock)
+    }
+
+    pub(in crate::publish) fn workshop(&self) -> Arc<Workshop> {
+        self.0.clone()
+    }
+}
+
+/// Takes talks and has them summarized. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Summarizer(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     workshop: Arc<Workshop>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Disconnected when the last worker has ended.
-    ended: Receiver<()>,
+    batches: Batches,
+    reporter: Arc<Reporter>,
+    /// The name of [`QUEUE`].
+    queue: Identifier,
+    lookups: Lookups,
+    limits: Limits,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Summarizer {
-    /// Starts the workers, which report to sessions through `publisher`. Fails when the system gives no
-    /// thread.
-    pub fn start(publisher: Publisher, limits: Limits, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        Self::with_outlet(Box::new(move |event| publisher.publish(event).map(drop)), limits, clock)
+    /// Starts to tell sessions of their summaries, through `publisher`. The queue that makes them has been
+    /// started with the same tools. Fails when the system gives no thread.
+    pub fn start(
+        tools: &Tools,
+        jobs: &Jobs,
+        batches: Batches,
+        publisher: Publisher,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let outlet = Box::new(move |event| publisher.publish(event).map(drop));
+        Self::with_outlet(tools, jobs, batches, outlet, limits)
     }
 
-    fn with_outlet(outlet: Outlet, limits: Limits, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let workers = limits.workers.max(1);
-        let workshop = Arc::new(Workshop {
-            queue: Queue::new(limits.queue_items, limits.queue_bytes),
-            batches: Mutex::new(Batches::new(limits.kept_items)),
-            shelf: Mutex::new(Shelf::new(limits.kept_summaries, limits.kept_summary_bytes)),
-            reporter: Reporter::new(outlet, clock.clone(), limits.report_patience),
-            clock,
+    fn with_outlet(
+        tools: &Tools,
+        jobs: &Jobs,
+        batches: Batches,
+        outlet: Outlet,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let workshop = tools.workshop();
+        workshop.tidy_uploads(jobs);
+        let listening = Arc::downgrade(&workshop);
+        jobs.listen(Box::new(move |change| {
+            if let Some(workshop) = listening.upgrade()
+                && workshop.submissions.of_job(&change.shown.job_id).is_some()
+            {
+                workshop.news.changed(change.shown);
+            }
+        }));
+        let clock = workshop.clock.clone();
+        let reporter = Arc::new(Reporter::new(outlet, clock, limits.report_patience));
+        let thread = teller::start(workshop.clone(), batches.clone(), reporter.clone())?;
+        Ok(Self(Arc::new(Inner {
+            workshop,
+            batches,
+            reporter,
+            queue: QUEUE.parse().map_err(io::Error::other)?,
+            lookups: Lookups::new(limits.lookups),
             limits,
-        });
-        let (working, ended) = crossbeam_channel::bounded(0);
-        let summarizer = Self(Arc::new(Inner { workshop, threads: Mutex::default(), ended }));
-        for number in 0..workers {
-            let (workshop, working) = (summarizer.0.workshop.clone(), working.clone());
-            let work = move || {
-                workshop.work();
-                drop(working);
-            };
-            let thread = std::thread::Builder::new().name(format!("summarizer-{number}"));
-            summarizer.0.threads.lock().push(thread.spawn(work)?);
-        }
-        Ok(summarizer)
+            thread: Mutex::new(Some(thread)),
+        })))
     }
 
-    /// Takes a request as a whole or not at all. Returns at once.
-    pub fn submit(
-        &self,
-        session: Identifier,
-        request: SummaryRequest,
-    ) -> Result<Accepted, SubmitError> {
-        let workshop = &self.0.workshop;
-        let drafts = request.check(&workshop.limits)?;
-        let bytes = drafts.iter().map(|draft| draft.input.body.len()).sum();
-        let batch = Arc::new(Batch::new(session, workshop.clock.unix_ms(), drafts));
-        let accepted = batch.report();
-        let jobs = (0..accepted.total).map(|index| Job { batch: batch.clone(), index }).collect();
-        // One lock over both: whoever stops the summarizer sees every batch that was put in.
-        let mut batches = workshop.batches.lock();
-        workshop.queue.put_all(jobs, bytes).map_err(|unqueued| match unqueued {
-            Unqueued::Full { waiting } => SubmitError::Full { waiting, asked: accepted.total },
-            Unqueued::Closed => SubmitError::Stopping,
-        })?;
-        batches.add(batch);
-        drop(batches);
-        let BatchReport { id: batch_id, total, items, .. } = accepted;
-        Ok(Accepted { batch_id, total, items })
+    /// The models that summaries can be made by, the default one first.
+    pub fn models(&self) -> Vec<String> {
+        self.0.workshop.engines.models().into_iter().map(str::to_owned).collect()
+    }
+
+    /// What may be asked for.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Where videos come from.
+    pub fn videos(&self) -> &Videos {
+        &self.0.workshop.videos
+    }
+
+    /// The summaries there are.
+    pub fn library(&self) -> &Library {
+        &self.0.workshop.library
     }
 
     /// Ends a batch: what waits is not begun, what is being made is left off. Cancelling again changes
     /// nothing.
     pub fn cancel(&self, session: &Identifier, batch: &str) -> Result<BatchReport, CancelError> {
-        let found = self.0.workshop.batches.lock().find(session, batch);
-        let batch = found.ok_or(CancelError::NotFound)?;
-        if self.0.workshop.cancel(&batch) { Ok(batch.report()) } else { Err(CancelError::Ended) }
-    }
-
-    /// Items that no worker has taken yet.
-    pub fn waiting_items(&self) -> usize {
-        self.0.workshop.queue.waiting_items()
+        let submission = self.submission(session, batch).ok_or(CancelError::NotFound)?;
+        let present = self.0.batches.get(&submission.id).ok_or(CancelError::NotFound)?;
+        if present.is_terminal() && present.counts.of(JobStatus::Cancelled) == 0 {
+            return Err(CancelError::Ended);
+        }
+        self.0.batches.cancel(&submission.id).map_err(|error| match error {
+            batches::CancelError::Unknown => CancelError::NotFound,
+            batches::CancelError::Busy => CancelError::Busy,
+        })?;
+        self.report(&submission).ok_or(CancelError::NotFound)
     }
 
     /// How far a batch of the session is.
     pub fn batch(&self, session: &Identifier, batch: &str) -> Option<BatchReport> {
-        let found = self.0.workshop.batches.lock().find(session, batch);
-        found.map(|batch| batch.report())
+        self.report(&*self.submission(session, batch)?)
     }
 
-    /// The session's summaries that are kept, newest first.
-    pub fn summaries(&self, session: &Identifier) -> Vec<Arc<KeptSummary>> {
-        self.0.workshop.shelf.lock().of_session(session)
+    /// The session's batches, newest first, so many at most.
+    pub fn batches(&self, session: &Identifier, at_most: usize) -> Vec<BatchReport> {
+        let submissions = self.0.workshop.submissions.of_session(session, at_most);
+        submissions.iter().filter_map(|submission| self.report(submission)).collect()
     }
 
-    /// One summary of the session, by its item's id.
-    pub fn summary(&self, session: &Identifier, id: &str) -> Option<Arc<KeptSummary>> {
-        self.0.workshop.shelf.lock().find(session, id)
+    fn submission(&self, session: &Identifier, batch: &str) -> Option<Arc<Submission>> {
+        self.0.workshop.submissions.find(session, &batch.parse().ok()?)
     }
 
-    /// Takes no more requests, cancels what is open and waits for the workers, at most this long; true
-    /// if they have ended.
+    fn report(&self, submission: &Submission) -> Option<BatchReport> {
+        let update = self.0.batches.get(&submission.id)?;
+        let parts = self.0.batches.parts(&submission.id, None, usize::MAX, |_| true);
+        let (parts, _) = parts.ok()?;
+        let now_ms = self.0.workshop.clock.unix_ms();
+        Some(BatchReport::of(submission, &update, &parts, now_ms))
+    }
+
+    /// What of the library the session may see and asks for.
+    pub fn summaries(&self, session: &Identifier, query: &Query) -> Result<Page, LibraryError> {
+        self.0.workshop.library.list(session, query)
+    }
+
+    /// One summary that the session may see.
+    pub fn summary(
+        &self,
+        session: &Identifier,
+        id: &str,
+    ) -> Result<Option<WholeSummary>, LibraryError> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        self.0.workshop.library.find(session, &id)
+    }
+
+    /// What a summary was made from.
+    pub fn transcript(&self, summary: &WholeSummary) -> Result<Option<Transcript>, LibraryError> {
+        self.0.workshop.library.transcript(summary.transcript)
+    }
+
+    /// Takes a summary away, and tells those who see it.
+    pub fn remove(
+        &self,
+        session: &Identifier,
+        id: &str,
+    ) -> Result<Option<KeptSummary>, LibraryError> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        let removed = self.0.workshop.library.remove(session, &id)?;
+        if let Some(summary) = &removed {
+            self.0.workshop.news.removed(summary.clone());
+        }
+        Ok(removed)
+    }
+
+    /// Tells what there still is to tell, and waits for that at most this long; true if all was told. What is
+    /// under way is left off by the queues, and begins again after the next start.
     pub fn stop(&self, at_most: Duration) -> bool {
         let deadline = Instant::now() + at_most;
-        let workshop = &self.0.workshop;
-        for batch in workshop.stop() {
-            // Every report may have to wait for a busy hub.
-            if Instant::now() < deadline {
-                workshop.close(&batch);
+        self.0.reporter.stopping.trigger();
+        self.0.workshop.news.close();
+        let Some(thread) = self.0.thread.lock().take() else { return true };
+        while !thread.is_finished() {
+            if Instant::now() >= deadline {
+                return false;
             }
+            std::thread::sleep(Duration::from_millis(2));
         }
-        // Nothing is ever sent: the channel only tells when all workers have let go of it.
-        let ended = self.0.ended.recv_deadline(deadline) == Err(RecvTimeoutError::Disconnected);
-        if ended {
-            for thread in self.0.threads.lock().drain(..) {
-                // A panic has been reported where it happened; there is nothing to add.
-                let _ = thread.join();
-            }
-        }
-        ended
+        // A panic was reported where it happened.
+        let _ = thread.join();
+        true
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.workshop.stop();
+        self.workshop.news.close();
     }
 }

@@ -129,14 +129,14 @@ pub(super) fn drain(app: &Arc<App>, mut workers: Workers) {
     let began = app.drain.begin();
     app.reception.send_away_idle(app.clock.now());
     app.admission.stop_reading();
-    // While there are streams to hear of it.
-    if let Some(summarizer) = &app.summarizer
-        && !summarizer.stop(limit / 2)
-    {
-        log::warn!("the summarizer did not end in time");
-    }
     if !app.queues.stop(limit / 2) {
         log::warn!("a job did not end in time; it begins again after the next start");
+    }
+    // While there are streams to hear of it.
+    if let Some(summarizer) = &app.summarizer
+        && !summarizer.stop(limit / 4)
+    {
+        log::warn!("not everything that happened to summaries was told in time");
     }
     app.hub.end_all(EndReason::Shutdown);
     reception::last_call(app, &mut workers);

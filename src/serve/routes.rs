@@ -85,9 +85,16 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/api/v1/workers", Body::Unread, queues::workers),
     (Method::POST, "/api/v1/summaries", Body::Transcripts, summaries::submit),
     (Method::GET, "/api/v1/summaries", Body::Unread, summaries::list),
-    (Method::GET, "/api/v1/summaries/{}", Body::Unread, summaries::summary),
+    (Method::GET, "/api/v1/summaries/options", Body::Unread, summaries::options),
+    (Method::GET, "/api/v1/summaries/batches", Body::Unread, summaries::batches),
     (Method::GET, "/api/v1/summaries/batches/{}", Body::Unread, summaries::batch),
     (Method::DELETE, "/api/v1/summaries/batches/{}", Body::Unread, summaries::cancel),
+    (Method::POST, "/api/v1/summaries/batches/{}/items/{}/retry", Body::Usual, summaries::retry),
+    (Method::GET, "/api/v1/summaries/{}", Body::Unread, summaries::summary),
+    (Method::DELETE, "/api/v1/summaries/{}", Body::Unread, summaries::remove),
+    (Method::POST, "/api/v1/summaries/{}/refresh", Body::Usual, summaries::refresh),
+    (Method::GET, "/api/v1/summaries/{}/transcript", Body::Unread, summaries::transcript),
+    (Method::GET, "/api/v1/summaries/{}/markdown", Body::Unread, summaries::as_markdown),
     (Method::GET, "/api/v1/sse/connect", Body::Unread, subscriptions::connect),
     (Method::GET, "/api/v1/sse/stats", Body::Unread, subscriptions::stats::stats),
     (Method::POST, "/api/v1/sse/{}/subscribe/{}/{}", Body::Usual, subscriptions::subscribe),
@@ -142,6 +149,10 @@ pub(super) fn find(request: &Request) -> Result<Route, Problem> {
     let (mut allowed, mut known) = (Vec::new(), OTHER);
     for (candidate, pattern, body, handler) in TABLE {
         let Some(parameters) = matches(pattern, &segments) else { continue };
+        // What a path is, the first pattern says that fits it: a word comes before `{}`.
+        if known != OTHER && known != *pattern {
+            continue;
+        }
         if candidate == method {
             return Ok(Route { pattern, handler: *handler, parameters, body: *body });
         }

@@ -8,7 +8,7 @@ mod summaries;
 
 use std::ops::RangeInclusive;
 
-use self::summaries::SUMMARIES;
+use self::summaries::{SUMMARIES, VIDEOS};
 use super::setting::Place::{
     Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, Folder, Hosts, Keys,
     LogFilter, Milliseconds, Networks, Seconds, Text, Texts, TopicKinds,
@@ -37,6 +37,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Queues", QUEUES),
     ("Batches", BATCHES),
     ("Summaries", SUMMARIES),
+    ("Videos", VIDEOS),
     ("Fetching", FETCHING),
     ("Pub/Sub", PUBSUB),
     ("Résumés", RESUMES),

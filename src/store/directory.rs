@@ -103,7 +103,7 @@ impl Directory {
 }
 
 /// Puts a broken database out of the way, for people to look at; returns where it is now.
-pub(super) fn set_aside(database: &Path, unix_ms: u64) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(database: &Path, unix_ms: u64) -> io::Result<PathBuf> {
     let broken = with(database, &format!(".broken-{unix_ms}"));
     fs::rename(database, &broken)?;
     for suffix in ["-wal", "-shm"] {

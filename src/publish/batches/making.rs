@@ -18,6 +18,8 @@ use crate::publish::queues::{AddError, NewWork};
 /// A batch that is to be.
 #[derive(Debug, Clone, Default)]
 pub struct NewBatch {
+    /// Its id, if its maker chose one that nobody else has.
+    pub id: Option<Identifier>,
     /// What its maker calls it.
     pub title: Option<String>,
     /// Its jobs.
@@ -122,7 +124,11 @@ impl Shared {
         let members = choose_members(&mut new.jobs, now_ms)?;
         let batch = Arc::new(Batch {
             number: self.table.lock().take_number(),
-            id: new.request.as_ref().map_or_else(|| fresh_id(now_ms), batch_id),
+            id: match (new.id, &new.request) {
+                (Some(id), _) => id,
+                (None, Some(request)) => batch_id(request),
+                (None, None) => fresh_id(now_ms),
+            },
             title: new.title.map(Into::into),
             created_ms: now_ms,
             request_digest: new.request.map(|request| hexadecimal(&request.digest)),

@@ -7,7 +7,7 @@
 //! killed, so that no attempt leaves processes behind unless they have left the group themselves.
 //! `docs/commands.md` says the same to those who write such programs.
 
-// The process and its group: starting, signals, reaping.
+// Starting the process.
 mod child;
 
 // The three pipes, none of which can be waited for too long.
@@ -34,11 +34,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use self::account::{Account, End};
-use self::child::Child;
 use self::line::Said;
 use self::lines::Lines;
 use self::pipes::Pipes;
 use crate::clock::Clock;
+use crate::publish::process_group::ProcessGroup;
 use crate::publish::queues::config::{CommandConfig, CommandLimits};
 use crate::publish::queues::processor::{Desk, Failure, Processor, Task};
 
@@ -62,7 +62,7 @@ impl Command {
 
 impl Processor for Command {
     fn process(&self, task: &Task, desk: &dyn Desk) -> Result<Value, Failure> {
-        let (child, pipes) = Child::start(&self.config, task)?;
+        let (child, pipes) = child::start(&self.config, task)?;
         let limits = self.config.limits;
         let mut attempt = Attempt {
             desk,
@@ -85,7 +85,7 @@ struct Attempt<'a> {
     desk: &'a dyn Desk,
     clock: &'a dyn Clock,
     limits: CommandLimits,
-    child: Child,
+    child: ProcessGroup,
     pipes: Pipes,
     lines: Lines,
     /// What came on standard output so far.

@@ -1,23 +1,23 @@
-//! Summaries as jobs: a talk's key sentences, by the summarizer's own engine.
+//! Summaries as jobs: those of the summarizer's own requests, and talks that somebody puts in the queue
+//! with the job's data.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::publish::queues::processor::{Desk, Failure, Processor, Progress, Task};
-use crate::publish::summarizer::EXTRACTIVE;
-use crate::publish::summarizer::sentences::Sentences;
-use crate::publish::summarizer::textrank::{self, KeySentence, Length, Summary};
+use crate::publish::summarizer::engine::{KeySentence, Summary};
+use crate::publish::summarizer::talk::Talk;
 use crate::publish::summarizer::transcript::{Format, Transcript};
+use crate::publish::summarizer::{Tools, Workshop};
 
-/// Summarizes what was said. The data: exactly one of `text`, `vtt` and `srt`, and a `title` if there is
-/// one.
+/// Summarizes what was said. A job that the summarizer has not made itself says what: exactly one of `text`,
+/// `vtt` and `srt`, a `title` if there is one, and by which `model` if not by the default one.
 #[derive(Debug)]
 pub struct Summarize {
-    length: Length,
-    /// The size of one transcript, in bytes; 0 is no limit.
-    max_transcript_bytes: usize,
+    workshop: Arc<Workshop>,
 }
 
 /// What the publisher sends. What else it sends is its own business.
@@ -27,13 +27,16 @@ struct Order {
     text: Option<String>,
     vtt: Option<String>,
     srt: Option<String>,
+    model: Option<String>,
 }
 
 /// What comes of it.
 #[derive(Debug, Serialize)]
 struct Brief<'a> {
     title: Option<&'a str>,
-    model_used: &'static str,
+    model_used: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overview: Option<&'a str>,
     summary: Vec<Point<'a>>,
     total_sentences: usize,
     total_words: usize,
@@ -44,41 +47,49 @@ struct Point<'a> {
     text: &'a str,
     /// Absent if the transcript has no times.
     start_seconds: Option<f64>,
-    index: usize,
+    index: Option<usize>,
 }
 
 impl Summarize {
-    /// Makes summaries of this length, of transcripts of at most this many bytes (0: of any).
-    pub fn new(length: Length, max_transcript_bytes: usize) -> Self {
-        Self { length, max_transcript_bytes }
+    /// Makes summaries with these tools.
+    pub fn new(tools: &Tools) -> Self {
+        Self { workshop: tools.workshop() }
     }
 
     fn check_size(&self, body: &str) -> Result<(), Failure> {
-        let (bytes, max) = (body.len(), self.max_transcript_bytes);
+        let (bytes, max) = (body.len(), self.workshop.max_transcript_bytes());
         if max == 0 || bytes <= max {
             return Ok(());
         }
         Err(Failure::for_good(format!("the transcript has {bytes} bytes, the limit is {max}")))
     }
+
+    /// What a job's own data asks for.
+    fn follow(&self, order: &Order, desk: &dyn Desk) -> Result<Value, Failure> {
+        let (format, body) = order.transcript()?;
+        self.check_size(body)?;
+        let engine = self.workshop.engine(order.model.as_deref())?;
+        tell(desk, 0, "reading", "Reading the transcript");
+        let transcript = Transcript::parse(format, body).map_err(|error| for_good(&error))?;
+        let title = order.title.clone().unwrap_or_default();
+        let talk = Talk { title, language: None, chapters: Vec::new(), transcript };
+        let written = engine.summarize(&talk, &mut |percent| {
+            tell(desk, percent, "summarizing", "Summarizing");
+            if desk.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let summary = written.summary;
+        tell(desk, 100, "done", &format!("Chose {} sentences", summary.sentences.len()));
+        let brief = Brief::of(order.title.as_deref(), engine.model(), &summary);
+        serde_json::to_value(brief).map_err(|error| for_good(&error))
+    }
 }
 
 impl Processor for Summarize {
     fn process(&self, task: &Task, desk: &dyn Desk) -> Result<Value, Failure> {
-        let order = Order::of(&task.data)?;
-        let (format, body) = order.transcript()?;
-        self.check_size(body)?;
-        tell(desk, 0, "reading", "Reading the transcript");
-        let transcript = Transcript::parse(format, body).map_err(|error| for_good(&error))?;
-        let sentences = Sentences::of(&transcript.cues);
-        let summary = textrank::summarize(&sentences, self.length, &mut |percent| {
-            let message = format!("Ranking {} sentences", sentences.len());
-            tell(desk, percent, "ranking", &message);
-            if desk.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-        .map_err(|textrank::Stopped| Failure::retryable("the job was cancelled"))?;
-        tell(desk, 100, "done", &format!("Chose {} sentences", summary.sentences.len()));
-        let brief = Brief::of(order.title.as_deref(), &summary);
-        serde_json::to_value(brief).map_err(|error| for_good(&error))
+        match self.workshop.make(&task.job_id, desk) {
+            Some(outcome) => outcome,
+            None => self.follow(&Order::of(&task.data)?, desk),
+        }
     }
 }
 
@@ -101,15 +112,16 @@ impl Order {
 }
 
 impl<'a> Brief<'a> {
-    fn of(title: Option<&'a str>, summary: &'a Summary) -> Self {
-        let point = |KeySentence { text, start, index }: &'a KeySentence| Point {
+    fn of(title: Option<&'a str>, model_used: &'a str, summary: &'a Summary) -> Self {
+        let point = |KeySentence { text, start, index, .. }: &'a KeySentence| Point {
             text,
             start_seconds: start.map(|start| start.as_secs_f64()),
             index: *index,
         };
         Self {
             title,
-            model_used: EXTRACTIVE,
+            model_used,
+            overview: summary.overview.as_deref(),
             summary: summary.sentences.iter().map(point).collect(),
             total_sentences: summary.total_sentences,
             total_words: summary.total_words,
@@ -136,6 +148,8 @@ mod tests {
 
     use super::super::tests::{Notebook, task};
     use super::*;
+    use crate::publish::summarizer::Limits;
+    use crate::publish::summarizer::textrank::Length;
 
     const TALK: &str = "The lighthouse keeper trims the lamp every night. \
                         Sailors trust the lamp of the lighthouse at night. \
@@ -144,7 +158,8 @@ mod tests {
 
     fn summarize(data: Value, desk: &Notebook) -> Result<Value, Failure> {
         let length = Length { percent: 0, min_sentences: 2, max_sentences: 2 };
-        Summarize::new(length, 1_000).process(&task(data), desk)
+        let limits = Limits { max_transcript_bytes: 1_000, ..Limits::default() };
+        Summarize::new(&Tools::for_tests(length, &limits)).process(&task(data), desk)
     }
 
     fn check_failure(data: Value, expected: &str) {
@@ -183,7 +198,7 @@ mod tests {
     fn watchers_see_the_stages_and_a_growing_percentage() {
         let desk = Notebook::default();
         summarize(json!({"text": TALK.repeat(3)}), &desk).unwrap();
-        assert_eq!(desk.stages(), ["reading", "ranking", "done"]);
+        assert_eq!(desk.stages(), ["reading", "summarizing", "done"]);
         assert!(desk.percents().is_sorted() && desk.percents().len() > 3, "{:?}", desk.percents());
         assert_eq!(desk.percents().last(), Some(&100.0));
     }

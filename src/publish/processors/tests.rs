@@ -7,28 +7,28 @@ use crate::publish::queues::processor::{Desk, Progress, Task};
 
 /// Remembers every report; cancels after a number of them if it is told to.
 #[derive(Debug, Default)]
-pub(super) struct Notebook {
+pub(in crate::publish) struct Notebook {
     reports: Mutex<Vec<Progress>>,
     cancel_after: Option<usize>,
 }
 
 impl Notebook {
-    pub(super) fn cancelled_after(reports: usize) -> Self {
+    pub(in crate::publish) fn cancelled_after(reports: usize) -> Self {
         Self { cancel_after: Some(reports), ..Self::default() }
     }
 
-    pub(super) fn reports(&self) -> Vec<Progress> {
+    pub(in crate::publish) fn reports(&self) -> Vec<Progress> {
         self.reports.lock().clone()
     }
 
     /// The stages in the order in which they began.
-    pub(super) fn stages(&self) -> Vec<String> {
+    pub(in crate::publish) fn stages(&self) -> Vec<String> {
         let mut stages: Vec<_> = self.reports().into_iter().filter_map(|r| r.stage).collect();
         stages.dedup();
         stages
     }
 
-    pub(super) fn percents(&self) -> Vec<f64> {
+    pub(in crate::publish) fn percents(&self) -> Vec<f64> {
         self.reports().into_iter().filter_map(|report| report.percent).collect()
     }
 }
@@ -44,7 +44,7 @@ impl Desk for Notebook {
 }
 
 /// A first attempt at a job with this data.
-pub(super) fn task(data: Value) -> Task {
+pub(in crate::publish) fn task(data: Value) -> Task {
     let name = |text: &str| text.parse().unwrap();
     Task {
         job_id: name("job-1"),

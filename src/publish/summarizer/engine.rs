@@ -1,12 +1,18 @@
 //! What makes summaries: the trait behind which the built-in engine and language models stand.
 
+// The engine that is built in.
+mod extractive;
+
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::extractive::Extractive;
 use super::talk::{Chapter, Talk, seconds};
+use super::textrank::Length;
 
 /// Makes summaries of one kind.
 pub trait Engine: Send + Sync + fmt::Debug {
@@ -16,6 +22,35 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// Makes a summary. Several threads may call it at the same time; `watch` is told how far it is,
     /// and can stop it.
     fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, EngineError>;
+}
+
+/// The engines there are.
+#[derive(Debug, Clone)]
+pub struct Engines(Vec<Arc<dyn Engine>>);
+
+impl Engines {
+    /// Those that can be had here; extracts are of this length.
+    pub fn new(length: Length) -> Self {
+        Self(vec![Arc::new(Extractive::new(length))])
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(engines: Vec<Arc<dyn Engine>>) -> Self {
+        Self(engines)
+    }
+
+    /// The engine of this name; of none, the default one.
+    pub fn find(&self, model: Option<&str>) -> Option<Arc<dyn Engine>> {
+        match model {
+            None => self.0.first().cloned(),
+            Some(model) => self.0.iter().find(|engine| engine.model() == model).cloned(),
+        }
+    }
+
+    /// Their names, the default one first.
+    pub fn models(&self) -> Vec<&str> {
+        self.0.iter().map(|engine| engine.model()).collect()
+    }
 }
 
 /// Called again and again while a summary is made, with the percentage done; can stop it.

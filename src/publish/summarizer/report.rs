@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::batch::{Batch, BatchStatus, Counts};
-use super::shelf::{KeptSummary, Source};
+use super::library::KeptSummary;
+use super::submission::Submission;
+use super::teller::Outcome;
 use crate::clock::Clock;
+use crate::event::batch_update::BatchUpdate;
+use crate::event::job_update::{JobStatus, JobUpdate};
+use crate::event::time::iso;
 use crate::event::topic::{Identifier, Topic};
 use crate::event::{EventData, EventKey, EventName, NewEvent};
 use crate::hub::Refused;
@@ -25,7 +27,7 @@ pub(super) struct Reporter {
     outlet: Outlet,
     clock: Arc<dyn Clock>,
     patience: Duration,
-    /// Set when the summarizer stops: then nothing is tried twice.
+    /// Set when the server stops: then nothing is tried twice.
     pub(super) stopping: Shutdown,
     /// Between two tries to publish.
     retry_pause: Duration,
@@ -35,6 +37,24 @@ impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporter").field("patience", &self.patience).finish_non_exhaustive()
     }
+}
+
+/// The batch that a report is about, and how it is.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub submission: &'a Submission,
+    pub batch: &'a BatchUpdate,
+}
+
+/// The item that a report is about. (A video, in the words of the page.)
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Video<'a> {
+    /// The video's own id, or the item's.
+    pub id: &'a str,
+    pub item_id: &'a Identifier,
+    pub title: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub playlist: Option<&'a str>,
 }
 
 /// `summary_progress`.
@@ -50,7 +70,13 @@ struct Progress<'a> {
     current_video: Option<Video<'a>>,
     batch_id: &'a Identifier,
     #[serde(skip_serializing_if = "Option::is_none")]
-    item_percent: Option<u8>,
+    stage: Option<&'a str>,
+    percent: f64,
+    eta_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_percent: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_eta_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,31 +85,31 @@ struct Progress<'a> {
     failed: Option<usize>,
 }
 
-/// The item that a report is about. (A video, in the words of the page.)
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Video<'a> {
-    pub(super) id: &'a Identifier,
-    pub(super) title: &'a str,
-}
-
 /// `summary_complete`.
 #[derive(Debug, Serialize)]
 struct Complete<'a> {
-    video_id: &'a Identifier,
+    video_id: &'a str,
+    summary_id: &'a Identifier,
     title: &'a str,
-    source: Source,
+    source: &'a str,
     model_used: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    playlist: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
     batch_id: &'a Identifier,
 }
 
 /// `system`.
 #[derive(Debug, Serialize)]
-struct System {
+struct System<'a> {
     message: String,
     r#type: &'static str,
+    timestamp: String,
     /// What happened to the cache: a page that shows the summary itself need not show this too.
     cache: &'static str,
-    timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary_id: Option<&'a Identifier>,
 }
 
 impl Reporter {
@@ -92,120 +118,153 @@ impl Reporter {
         Self { outlet, clock, patience, stopping: Shutdown::new(), retry_pause }
     }
 
-    /// The first item of a batch is about to be begun.
-    pub(super) fn starting(&self, batch: &Batch) {
-        let total = batch.counts().total;
-        let message = match total {
-            1 => "Starting: 1 transcript".to_owned(),
-            _ => format!("Starting: {total} transcripts"),
+    /// The first item of a batch has begun.
+    pub(super) fn starting(&self, scene: Scene<'_>) {
+        let message = match scene.batch.total {
+            1 => "Starting: 1 talk".to_owned(),
+            total => format!("Starting: {total} talks"),
         };
-        self.progress(batch, "starting", message, |_| ());
+        self.progress(scene, "starting", message, |_| ());
     }
 
-    /// An item is being made; `percent` of it is done.
-    pub(super) fn processing(&self, batch: &Batch, video: Video<'_>, percent: u8) {
-        let message = format!("Processing: {}", video.title);
-        self.progress(batch, "processing", message, |progress| {
+    /// An item is being made.
+    pub(super) fn processing(
+        &self,
+        scene: Scene<'_>,
+        video: Video<'_>,
+        update: &JobUpdate,
+        item_eta_seconds: Option<u64>,
+    ) {
+        let message = match &update.message {
+            said if said.is_empty() || update.status == JobStatus::Processing => {
+                format!("Processing: {}", video.title)
+            }
+            said => format!("{}: {said}", video.title),
+        };
+        self.progress(scene, "processing", message, |progress| {
             progress.current_video = Some(video);
-            progress.item_percent = Some(percent);
+            progress.stage = Some(update.stage.as_str()).filter(|stage| !stage.is_empty());
+            progress.item_percent = Some(update.progress);
+            progress.item_eta_seconds = item_eta_seconds;
         });
     }
 
     /// There will be no summary of an item.
-    pub(super) fn failed(&self, batch: &Batch, video: Video<'_>, error: &str) {
+    pub(super) fn failed(&self, scene: Scene<'_>, video: Video<'_>, error: &str) {
         let message = format!("Failed: {}: {error}", video.title);
-        self.progress(batch, "failed", message, |progress| {
+        self.progress(scene, "failed", message, |progress| {
             progress.current_video = Some(video);
             progress.error = Some(error);
         });
     }
 
     /// All of a batch is ended.
-    pub(super) fn ended(&self, batch: &Batch, status: BatchStatus) {
-        let Counts { total, completed, failed, .. } = batch.counts();
-        let (status, head) = match status {
-            BatchStatus::Cancelled => ("cancelled", "Cancelled"),
-            _ => ("completed", "Completed"),
+    pub(super) fn ended(&self, scene: Scene<'_>) {
+        let count = |status| scene.batch.counts.of(status);
+        let (completed, failed) = (count(JobStatus::Completed), count(JobStatus::Failed));
+        let (status, head) = match count(JobStatus::Cancelled) {
+            0 => ("completed", "Completed"),
+            _ => ("cancelled", "Cancelled"),
         };
+        let total = scene.batch.total;
         let message = match failed {
             0 => format!("{head}: {completed} of {total} summarized"),
             _ => format!("{head}: {completed} of {total} summarized, {failed} failed"),
         };
-        self.progress(batch, status, message, |progress| {
+        self.progress(scene, status, message, |progress| {
             progress.completed = Some(completed);
             progress.failed = Some(failed);
         });
     }
 
     /// A summary is there.
-    pub(super) fn complete(&self, batch: &Batch, summary: &KeptSummary) {
+    pub(super) fn complete(&self, scene: Scene<'_>, outcome: &Outcome) {
+        let session = Topic::session(scene.submission.session.clone());
         let data = Complete {
-            video_id: &summary.id,
-            title: &summary.title,
-            source: summary.source,
-            model_used: summary.model_used,
-            batch_id: &batch.id,
+            video_id: outcome.video_id.as_deref().unwrap_or(outcome.summary_id.as_str()),
+            summary_id: &outcome.summary_id,
+            title: &outcome.title,
+            source: &outcome.source,
+            model_used: &outcome.model_used,
+            playlist: outcome.playlist.as_deref(),
+            url: outcome.url.as_deref(),
+            batch_id: &scene.submission.id,
         };
-        self.send(&summary.session, "summary_complete", &data, None, true);
+        self.send(session.clone(), "summary_complete", &data, None, true);
+        let (id, title) = (Some(&outcome.summary_id), &outcome.title);
+        if outcome.source == "cache" {
+            return self.system(session, "hit", format!("Found “{title}” in the cache"), id);
+        }
+        let topic = if outcome.is_shared { Topic::events() } else { session };
+        self.system(topic, "stored", format!("Stored the summary of “{title}”"), id);
     }
 
-    /// A summary was put on the shelf.
-    pub(super) fn kept(&self, summary: &KeptSummary) {
-        let (cache, message) = match summary.source {
-            Source::Generated => ("stored", format!("Stored the summary of “{}”", summary.title)),
-            Source::Cache => ("found", format!("Found “{}” in the cache", summary.title)),
-        };
-        self.system(&summary.session, "info", cache, message);
+    /// A summary of this was not in the cache.
+    pub(super) fn missed(&self, session: &Identifier, title: &str) {
+        let message = format!("“{title}” is not in the cache");
+        self.system(Topic::session(session.clone()), "miss", message, None);
     }
 
-    /// A summary had to leave the shelf.
-    pub(super) fn dropped(&self, summary: &KeptSummary) {
+    /// A summary had to make room for others.
+    pub(super) fn evicted(&self, summary: &KeptSummary) {
         let message = format!("Dropped the summary of “{}” to make room", summary.title);
-        self.system(&summary.session, "warning", "dropped", message);
+        self.system(audience(summary), "evicted", message, Some(&summary.id));
+    }
+
+    /// Somebody has deleted a summary.
+    pub(super) fn removed(&self, summary: &KeptSummary) {
+        let message = format!("Deleted the summary of “{}”", summary.title);
+        self.system(audience(summary), "deleted", message, Some(&summary.id));
     }
 
     fn system(
         &self,
-        session: &Identifier,
-        r#type: &'static str,
+        topic: Topic,
         cache: &'static str,
         message: String,
+        summary_id: Option<&Identifier>,
     ) {
-        let timestamp = iso_time(self.clock.unix_ms());
-        let data = System { message, r#type, cache, timestamp };
-        self.send(session, "system", &data, None, false);
+        let r#type = if cache == "evicted" { "warning" } else { "info" };
+        let timestamp = iso(self.clock.unix_ms());
+        let data = System { message, r#type, timestamp, cache, summary_id };
+        self.send(topic, "system", &data, None, false);
     }
 
     fn progress<'a>(
         &self,
-        batch: &'a Batch,
+        Scene { submission, batch }: Scene<'a>,
         status: &'static str,
         message: String,
         fill: impl FnOnce(&mut Progress<'a>),
     ) {
-        let Counts { ended, total, .. } = batch.counts();
         let mut data = Progress {
             status,
             message,
-            progress: ended,
-            total,
+            progress: batch.ended,
+            total: batch.total,
             current_video: None,
-            batch_id: &batch.id,
+            batch_id: &batch.batch_id,
+            stage: None,
+            percent: (batch.progress * 10.0).round() / 10.0,
+            eta_seconds: batch.eta_seconds,
             item_percent: None,
+            item_eta_seconds: None,
             error: None,
             completed: None,
             failed: None,
         };
         fill(&mut data);
-        // A newer word on a batch replaces the older, except what must not be missed.
-        let key = EventKey::new(&format!("summary:{}", batch.id));
+        // A newer word on an item replaces the older, except what must not be missed.
+        let of_what = data.current_video.map_or(&batch.batch_id, |video| video.item_id);
+        let key = EventKey::new(&format!("summary:{of_what}"));
         let terminal = !matches!(status, "starting" | "processing");
-        self.send(&batch.session, "summary_progress", &data, Some(key), terminal);
+        let topic = Topic::session(submission.session.clone());
+        self.send(topic, "summary_progress", &data, Some(key), terminal);
     }
 
     fn send(
         &self,
-        session: &Identifier,
+        topic: Topic,
         name: &str,
         data: &impl Serialize,
         key: Option<EventKey>,
@@ -213,8 +272,7 @@ impl Reporter {
     ) {
         let event = EventData::encode(data, 0).and_then(|data| {
             let name = name.parse::<EventName>()?;
-            let event = NewEvent::new(Topic::session(session.clone()), name, data);
-            Ok(NewEvent { key, terminal, ..event })
+            Ok(NewEvent { key, terminal, ..NewEvent::new(topic, name, data) })
         });
         match event.map_err(PublishError::from).and_then(|event| self.publish(&event)) {
             Ok(()) | Err(PublishError::Refused(Refused::Stopping)) => {}
@@ -239,11 +297,9 @@ impl Reporter {
     }
 }
 
-/// `2024-01-15T10:30:00Z`; to the second, which is enough for people.
-fn iso_time(unix_ms: u64) -> String {
-    let seconds = i64::try_from(unix_ms / 1000).unwrap_or(0);
-    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    time.format(&Rfc3339).unwrap_or_default()
+/// Who sees a summary.
+fn audience(summary: &KeptSummary) -> Topic {
+    if summary.is_shared { Topic::events() } else { Topic::session(summary.session.clone()) }
 }
 
 #[cfg(test)]
@@ -267,7 +323,7 @@ mod tests {
         });
         let mut reporter = Reporter::new(outlet, clock, Duration::from_secs(1));
         reporter.retry_pause = Duration::ZERO;
-        reporter.send(&"me".parse().unwrap(), "system", &"x", None, terminal);
+        reporter.send(Topic::session("me".parse().unwrap()), "system", &"x", None, terminal);
         assert_eq!(*tries.lock(), expected);
     }
 
@@ -294,13 +350,7 @@ mod tests {
         });
         let reporter = Reporter::new(outlet, Arc::new(ManualClock::at(0)), Duration::MAX / 4);
         reporter.stopping.trigger();
-        reporter.send(&"me".parse().unwrap(), "system", &"x", None, true);
+        reporter.send(Topic::session("me".parse().unwrap()), "system", &"x", None, true);
         assert_eq!(*tries.lock(), 1);
-    }
-
-    #[test]
-    fn times_are_written_as_iso_8601() {
-        assert_eq!(iso_time(1_705_314_600_123), "2024-01-15T10:30:00Z");
-        assert_eq!(iso_time(u64::MAX), "1970-01-01T00:00:00Z");
     }
 }

@@ -5,21 +5,28 @@
 
 use serde::Deserialize;
 
+use super::Limits;
+use super::engine::Engines;
+use super::submission::Manner;
 use super::transcript::{Format, Transcript};
-use super::{EXTRACTIVE, Limits};
+use super::videos::{InvalidVideo, PlaylistRef, VideoError, VideoRef, Videos};
 
 /// A request for summaries, as it was sent.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SummaryRequest {
-    /// Videos by address or id. Not available yet.
+    /// Videos by address or id.
     pub videos: Vec<String>,
-    /// A playlist's address. Not available yet.
+    /// A playlist's address.
     pub playlist: Option<String>,
     /// Transcripts, sent along.
     pub transcripts: Vec<TranscriptInput>,
-    /// The engine's name; the built-in one if absent.
+    /// The engine's name; the default one if absent.
     pub model: Option<String>,
+    /// The language that captions are wanted in, as a BCP 47 tag such as `en`; absent: the talk's own.
+    pub language: Option<String>,
+    /// Makes everything anew, whatever is known already.
+    pub refresh: bool,
 }
 
 /// A transcript, sent along: exactly one of `text`, `vtt` and `srt`.
@@ -42,27 +49,59 @@ pub struct TranscriptInput {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
     /// It asks for something that this installation cannot do.
-    #[error("{field}: not available in this installation yet; send transcripts instead")]
+    #[error("{field}: videos are off here (yt_dlp is empty); send transcripts instead")]
     NotAvailable {
         /// What.
         field: &'static str,
     },
     /// There is no such engine.
-    #[error("model: there is no {asked:?}; available: {EXTRACTIVE}")]
+    #[error("model: there is no {asked:?}; available: {known}")]
     UnknownModel {
         /// The name, shortened.
         asked: String,
+        /// Those there are.
+        known: String,
     },
-    /// It has no transcript.
-    #[error("transcripts: send at least one transcript with text, vtt or srt")]
+    /// It is no language.
+    #[error("language: {0:?} is no language; a language looks like en or pt-BR")]
+    Language(String),
+    /// It asks for nothing.
+    #[error("send at least one of videos, playlist and transcripts")]
     Nothing,
-    /// It has too many.
-    #[error("transcripts: {sent} are too many, send at most {max}")]
+    /// There is nothing in the playlist.
+    #[error("playlist: there are no videos in it")]
+    EmptyPlaylist,
+    /// It has too many talks.
+    #[error("{sent} talks are too many, send at most {max}")]
     TooMany {
         /// How many it has.
         sent: usize,
         /// How many are allowed.
         max: usize,
+    },
+    /// It has too many transcripts.
+    #[error("transcripts: {sent} are too many, send at most {max}")]
+    TooManyTranscripts {
+        /// How many it has.
+        sent: usize,
+        /// How many are allowed.
+        max: usize,
+    },
+    /// A video, or the playlist, is none.
+    #[error("{field}: {error}")]
+    NoVideo {
+        /// Which.
+        field: String,
+        /// Why.
+        error: InvalidVideo,
+    },
+    /// A video, or the playlist, may not be asked for.
+    #[error("{field}: {reason}")]
+    Forbidden {
+        /// Which.
+        field: String,
+        /// Why.
+        reason: String,
     },
     /// A transcript has no content, or several.
     #[error("transcripts[{index}]: send exactly one of text, vtt and srt")]
@@ -108,69 +147,128 @@ impl InvalidRequest {
         match self {
             Self::NotAvailable { field } => (*field).to_owned(),
             Self::UnknownModel { .. } => "model".to_owned(),
+            Self::Language(_) => "language".to_owned(),
+            Self::NoVideo { field, .. } | Self::Forbidden { field, .. } => field.clone(),
             Self::NotOneContent { index } => format!("transcripts[{index}]"),
             Self::Empty { index, name } | Self::TooLarge { index, name, .. } => {
                 format!("transcripts[{index}].{name}")
             }
-            Self::Nothing | Self::TooMany { .. } | Self::TooLargeTogether { .. } => {
+            Self::EmptyPlaylist => "playlist".to_owned(),
+            Self::TooMany { .. } => "videos".to_owned(),
+            Self::Nothing | Self::TooManyTranscripts { .. } | Self::TooLargeTogether { .. } => {
                 "transcripts".to_owned()
             }
         }
     }
 }
 
-/// An item of a request that is in order.
+/// A request that is in order.
 #[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) title: String,
-    pub(super) input: Input,
+pub(super) struct Plan {
+    pub videos: Vec<VideoRef>,
+    pub playlist: Option<PlaylistRef>,
+    pub transcripts: Vec<Sent>,
+    pub manner: Manner,
 }
 
-/// What an item is made from.
+/// A transcript that was sent along.
 #[derive(Debug)]
-pub(super) struct Input {
-    pub(super) format: Format,
-    pub(super) body: String,
+pub(super) struct Sent {
+    pub title: String,
+    pub format: Format,
+    pub body: String,
 }
 
 impl SummaryRequest {
-    /// The request's items, if all of it is in order.
-    pub(super) fn check(self, limits: &Limits) -> Result<Vec<Draft>, InvalidRequest> {
-        if !self.videos.is_empty() {
-            return Err(InvalidRequest::NotAvailable { field: "videos" });
+    /// What is to be done, if all of the request is in order.
+    pub(super) fn check(
+        self,
+        limits: &Limits,
+        engines: &Engines,
+        videos: &Videos,
+    ) -> Result<Plan, InvalidRequest> {
+        if self.videos.is_empty() && self.playlist.is_none() && self.transcripts.is_empty() {
+            return Err(InvalidRequest::Nothing);
         }
-        if self.playlist.is_some() {
-            return Err(InvalidRequest::NotAvailable { field: "playlist" });
+        check_count(&self, limits)?;
+        check_model(self.model.as_deref(), engines)?;
+        if let Some(language) = self.language.as_deref().filter(|language| !is_language(language)) {
+            return Err(InvalidRequest::Language(shortened(language, 40)));
         }
-        if let Some(asked) = self.model.filter(|model| model != EXTRACTIVE) {
-            return Err(InvalidRequest::UnknownModel { asked: shortened(&asked, 60) });
-        }
-        check_count(self.transcripts.len(), limits)?;
+        let named = self.videos.iter().enumerate();
+        let named = named.map(|(index, text)| video(format!("videos[{index}]"), text, videos));
+        let named = named.collect::<Result<Vec<_>, _>>()?;
+        let playlist = self.playlist.as_deref().map(|text| playlist(text, videos)).transpose()?;
         let items = self.transcripts.into_iter().enumerate();
-        let drafts = items.map(|(index, item)| item.check(index, limits));
-        let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
-        // What is larger than the whole queue would be told to come again for ever.
-        let actual_bytes = drafts.iter().map(|draft| draft.input.body.len()).sum();
+        let sent = items.map(|(index, item)| item.check(index, limits));
+        let sent = sent.collect::<Result<Vec<_>, _>>()?;
+        // What is larger than all that may wait would be told to come again for ever.
+        let actual_bytes = sent.iter().map(|sent| sent.body.len()).sum();
         let max_bytes = limits.queue_bytes;
         if max_bytes != 0 && actual_bytes > max_bytes {
             return Err(InvalidRequest::TooLargeTogether { actual_bytes, max_bytes });
         }
-        Ok(drafts)
+        let manner = Manner { model: self.model, language: self.language, refresh: self.refresh };
+        Ok(Plan { videos: named, playlist, transcripts: sent, manner })
     }
 }
 
-fn check_count(sent: usize, limits: &Limits) -> Result<(), InvalidRequest> {
-    let limits = [limits.max_transcripts, limits.queue_items];
-    let max = limits.into_iter().filter(|limit| *limit != 0).min().unwrap_or(usize::MAX);
-    match sent {
-        0 => Err(InvalidRequest::Nothing),
-        _ if sent > max => Err(InvalidRequest::TooMany { sent, max }),
+fn video(field: String, text: &str, videos: &Videos) -> Result<VideoRef, InvalidRequest> {
+    match VideoRef::parse(text) {
+        Ok(video) => match videos.may_ask_video(&video) {
+            Ok(()) => Ok(video),
+            Err(VideoError::Off) => Err(InvalidRequest::NotAvailable { field: "videos" }),
+            Err(error) => Err(InvalidRequest::Forbidden { field, reason: error.to_string() }),
+        },
+        Err(error) => Err(InvalidRequest::NoVideo { field, error }),
+    }
+}
+
+fn playlist(text: &str, videos: &Videos) -> Result<PlaylistRef, InvalidRequest> {
+    let field = "playlist";
+    let playlist = PlaylistRef::parse(text)
+        .map_err(|error| InvalidRequest::NoVideo { field: field.into(), error })?;
+    match videos.may_ask_playlist(&playlist) {
+        Ok(()) => Ok(playlist),
+        Err(VideoError::Off) => Err(InvalidRequest::NotAvailable { field }),
+        Err(error) => {
+            Err(InvalidRequest::Forbidden { field: field.into(), reason: error.to_string() })
+        }
+    }
+}
+
+fn check_model(asked: Option<&str>, engines: &Engines) -> Result<(), InvalidRequest> {
+    match asked {
+        Some(asked) if engines.find(Some(asked)).is_none() => Err(InvalidRequest::UnknownModel {
+            asked: shortened(asked, 60),
+            known: engines.models().join(", "),
+        }),
         _ => Ok(()),
     }
 }
 
+/// Whether it looks like a language tag of BCP 47.
+fn is_language(text: &str) -> bool {
+    let is_part = |(index, part): (usize, &str)| {
+        let lengths = if index == 0 { 2..=3 } else { 1..=8 };
+        lengths.contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    text.len() <= 35 && text.split('-').enumerate().all(is_part)
+}
+
+fn check_count(request: &SummaryRequest, limits: &Limits) -> Result<(), InvalidRequest> {
+    let or_endless = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+    let (sent, max) = (request.transcripts.len(), or_endless(limits.max_transcripts));
+    if sent > max {
+        return Err(InvalidRequest::TooManyTranscripts { sent, max });
+    }
+    let sent = sent + request.videos.len();
+    let max = or_endless(limits.max_items).min(or_endless(limits.queue_items));
+    if sent > max { Err(InvalidRequest::TooMany { sent, max }) } else { Ok(()) }
+}
+
 impl TranscriptInput {
-    fn check(self, index: usize, limits: &Limits) -> Result<Draft, InvalidRequest> {
+    fn check(self, index: usize, limits: &Limits) -> Result<Sent, InvalidRequest> {
         let (format, name, body) = match (self.text, self.vtt, self.srt) {
             (Some(body), None, None) => (Format::Text, "text", body),
             (None, Some(body), None) => (Format::WebVtt, "vtt", body),
@@ -188,7 +286,7 @@ impl TranscriptInput {
             .or_else(|| title(self.file_name.as_deref().map(file_stem)))
             .or_else(|| title(first_words(format, &body).as_deref()))
             .unwrap_or_else(|| format!("Transcript {}", index + 1));
-        Ok(Draft { title, input: Input { format, body } })
+        Ok(Sent { title, format, body })
     }
 }
 
@@ -235,24 +333,34 @@ fn first_words(format: Format, body: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    fn draft(json: &str) -> Result<Vec<Draft>, InvalidRequest> {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::publish::summarizer::textrank::Length;
+    use crate::publish::summarizer::videos;
+
+    fn plan(json: &str) -> Result<Plan, InvalidRequest> {
         let limits = Limits {
+            max_items: 3,
             max_transcripts: 2,
             max_transcript_bytes: 100,
             queue_bytes: 150,
             ..Limits::default()
         };
-        serde_json::from_str::<SummaryRequest>(json).unwrap().check(&limits)
+        let clock = Arc::new(ManualClock::at(0));
+        let engines = Engines::new(Length::default());
+        let videos = Videos::new(videos::Limits::default(), clock);
+        serde_json::from_str::<SummaryRequest>(json).unwrap().check(&limits, &engines, &videos)
     }
 
     fn check_title(item: &str, expected: &str) {
-        assert_eq!(draft(&format!(r#"{{"transcripts":[{item}]}}"#)).unwrap()[0].title, expected);
+        let plan = plan(&format!(r#"{{"transcripts":[{item}]}}"#)).unwrap();
+        assert_eq!(plan.transcripts[0].title, expected);
     }
 
     fn check_error(json: &str, field: &str, message: &str) {
-        let error = draft(json).unwrap_err();
+        let error = plan(json).unwrap_err();
         assert_eq!((error.field().as_str(), error.to_string().as_str()), (field, message));
     }
 
@@ -283,20 +391,33 @@ mod tests {
 
     #[test]
     fn an_error_names_the_field_and_what_would_be_right() {
+        check_error("{}", "transcripts", "send at least one of videos, playlist and transcripts");
         check_error(
-            "{}",
-            "transcripts",
-            "transcripts: send at least one transcript with text, vtt or srt",
+            r#"{"videos":["dQw4w9WgXcQ","nonsense"]}"#,
+            "videos[1]",
+            "videos[1]: \"nonsense\" is neither the address of a video nor a YouTube id (11 of A-Z a-z \
+             0-9 _ -)",
         );
         check_error(
-            r#"{"videos":["x"],"transcripts":[{"text":"Hi"}]}"#,
-            "videos",
-            "videos: not available in this installation yet; send transcripts instead",
+            r#"{"videos":["https://example.com/v"]}"#,
+            "videos[0]",
+            "videos[0]: the host example.com is not among those that may be asked (video_hosts).",
         );
         check_error(
-            r#"{"playlist":"x"}"#,
+            r#"{"playlist":"youtu.be/dQw4w9WgXcQ"}"#,
             "playlist",
-            "playlist: not available in this installation yet; send transcripts instead",
+            "playlist: \"youtu.be/dQw4w9WgXcQ\" is not the address of a playlist; a video belongs into \
+             `videos`",
+        );
+        check_error(
+            r#"{"videos":["aaaaaaaaaaa","bbbbbbbbbbb","ccccccccccc","ddddddddddd"]}"#,
+            "videos",
+            "4 talks are too many, send at most 3",
+        );
+        check_error(
+            r#"{"language":"english","videos":["dQw4w9WgXcQ"]}"#,
+            "language",
+            r#"language: "english" is no language; a language looks like en or pt-BR"#,
         );
         check_error(
             r#"{"model":"gpt-4o","transcripts":[{"text":"Hi"}]}"#,
@@ -321,7 +442,7 @@ mod tests {
     fn sizes_have_limits() {
         let item = |bytes: usize| format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes));
         let request = |items: &[String]| format!(r#"{{"transcripts":[{}]}}"#, items.join(","));
-        assert!(draft(&request(&[item(100), item(50)])).is_ok());
+        assert!(plan(&request(&[item(100), item(50)])).is_ok());
         check_error(
             &request(&[item(1), item(101)]),
             "transcripts[1].text",

@@ -16,7 +16,9 @@ mod words;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::engine::{KeySentence, Summary, Watch};
 use super::sentences::Sentences;
+use super::talk::Chapter;
 
 /// How much of a talk becomes its summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,55 +45,44 @@ impl Length {
     }
 }
 
-/// A talk in brief.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// In the order in which they were said.
-    pub sentences: Vec<KeySentence>,
-    /// How many sentences the talk has.
-    pub total_sentences: usize,
-    /// How many words the talk has.
-    pub total_words: usize,
-}
-
-/// A sentence that stands for others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeySentence {
-    /// As it was said; cut after 2,000 characters.
-    pub text: String,
-    /// When; absent if the transcript has no times.
-    pub start: Option<Duration>,
-    /// Its place among the talk's sentences, from 0.
-    pub index: usize,
-}
-
 /// Summarizing was stopped by the one who watches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 
-/// Called again and again while a summary is made, with the percentage done; can stop it.
-pub type Watch<'a> = dyn FnMut(u8) -> ControlFlow<()> + 'a;
-
 /// Picks a talk's key sentences.
 pub fn summarize(
     sentences: &Sentences,
+    chapters: &[Chapter],
     length: Length,
     watch: &mut Watch<'_>,
 ) -> Result<Summary, Stopped> {
     let bags = words::Bags::of(sentences, &mut |done| step(watch, 5, 60, done, sentences.len()))?;
     let scores = votes::scores(&bags, &mut |done, of| step(watch, 60, 95, done, of))?;
-    let mut chosen = choice::choose(sentences, &bags, &scores, length.of(sentences.len()));
+    let chapter_of: Vec<_> =
+        (0..sentences.len()).map(|index| chapter_at(chapters, sentences.start(index))).collect();
+    let count = length.of(sentences.len());
+    let mut chosen = choice::choose(sentences, &bags, &scores, &chapter_of, count);
     chosen.sort_unstable();
-    let key_sentence = |index| KeySentence {
+    let key_sentence = |index: usize| KeySentence {
         text: quoted(sentences.text(index)),
         start: sentences.start(index),
-        index,
+        index: Some(index),
+        chapter: chapter_of[index],
     };
     Ok(Summary {
+        overview: None,
         sentences: chosen.into_iter().map(key_sentence).collect(),
+        chapters: chapters.to_vec(),
         total_sentences: sentences.len(),
         total_words: bags.total_words(),
     })
+}
+
+/// The chapter that something said at this time is from. What is said before the first belongs to it.
+pub(super) fn chapter_at(chapters: &[Chapter], time: Option<Duration>) -> Option<usize> {
+    let time = time.filter(|_| !chapters.is_empty())?;
+    let begun = chapters.partition_point(|chapter| chapter.start <= time);
+    Some(begun.saturating_sub(1))
 }
 
 /// No speaker's sentence is longer, but a file of one endless word is.
@@ -124,7 +115,7 @@ mod tests {
 
     fn brief(text: &str, length: Length) -> Vec<String> {
         let summary =
-            summarize(&sentences(text), length, &mut |_| ControlFlow::Continue(())).unwrap();
+            summarize(&sentences(text), &[], length, &mut |_| ControlFlow::Continue(())).unwrap();
         summary.sentences.into_iter().map(|s| s.text).collect()
     }
 
@@ -148,7 +139,7 @@ mod tests {
         let topic = |i| format!("Topic {i} concerns boats and water number {}.", i % 7);
         let all = sentences(&(0..40).map(topic).collect::<Vec<_>>().join(" "));
         let length = Length { percent: 25, min_sentences: 3, max_sentences: 0 };
-        let summary = summarize(&all, length, &mut |_| ControlFlow::Continue(())).unwrap();
+        let summary = summarize(&all, &[], length, &mut |_| ControlFlow::Continue(())).unwrap();
         assert!(summary.sentences.is_sorted_by_key(|s| s.index));
         assert_eq!(summary.total_sentences, 40);
     }
@@ -188,14 +179,14 @@ mod tests {
     fn the_watcher_sees_the_percentage_grow_and_can_stop() {
         let all = sentences(&"Rain falls on the plain. Sun shines on the hill. ".repeat(600));
         let mut seen = Vec::new();
-        let done = summarize(&all, Length::default(), &mut |percent| {
+        let done = summarize(&all, &[], Length::default(), &mut |percent| {
             seen.push(percent);
             ControlFlow::Continue(())
         });
         assert!(done.is_ok() && seen.is_sorted() && seen.len() > 3, "{seen:?}");
         for stop_at in 0..seen.len() {
             let mut calls = 0;
-            let stopped = summarize(&all, Length::default(), &mut |_| {
+            let stopped = summarize(&all, &[], Length::default(), &mut |_| {
                 calls += 1;
                 if calls > stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });

@@ -113,6 +113,36 @@ impl Transcript {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
+impl Fingerprint {
+    /// It as it is stored.
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// It as it was stored.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Format {
+    const ALL: [Self; 3] = [Self::Text, Self::WebVtt, Self::SubRip];
+
+    /// The word for it: what a file's name ends with.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::WebVtt => "vtt",
+            Self::SubRip => "srt",
+        }
+    }
+
+    /// The form that a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.as_str() == word)
+    }
+}
+
 /// A caption as it stands in the file, its lines still apart: rolling captions repeat whole lines.
 #[derive(Debug, Default)]
 struct Caption {

@@ -6,7 +6,10 @@
 mod figures;
 mod process;
 mod queues;
+
+// The summaries' library.
 mod sheet;
+mod summaries;
 
 use std::fmt::{self, Write};
 

@@ -1,82 +1,149 @@
-//! The summarizer's requests: transcripts in, batches watched and cancelled, summaries read.
+//! The summarizer's requests: talks go in, batches are watched and cancelled, summaries are read.
 //!
-//! Progress comes as events on the session's stream; these answers tell the same for those who ask.
-//! Everything here belongs to a session: what another session asked for is not found.
+//! Progress comes as events on the session's stream; these answers tell the same for those who ask. A batch
+//! belongs to a session, and so does what was sent along; summaries of videos are everyone's.
 
-use std::time::Duration;
+// A summary as a document for people.
+pub mod markdown;
 
-use http::header::{CACHE_CONTROL, LOCATION};
+// Why a request was not taken.
+mod refusal;
+
+// Summaries as they are written.
+mod view;
+
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use self::refusal::{not_cancelled, not_read, not_taken};
+use self::view::{Batch, Cues, Head, Whole};
 use super::events::session;
-use crate::event::time::iso;
 use crate::event::topic::Identifier;
-use crate::publish::summarizer::batch::BatchReport;
-use crate::publish::summarizer::request::{InvalidRequest, SummaryRequest};
-use crate::publish::summarizer::shelf::{KeptSummary, Source};
-use crate::publish::summarizer::textrank::KeySentence;
-use crate::publish::summarizer::{CancelError, SubmitError, Summarizer};
+use crate::publish::summarizer::library::{Query, WholeSummary};
+use crate::publish::summarizer::request::SummaryRequest;
+use crate::publish::summarizer::{Accepted, CancelError, Summarizer};
 use crate::serve::conversation::Answer;
-use crate::serve::http::Response;
+use crate::serve::http::{Body, Response};
 use crate::serve::problem::{Problem, json_body};
 use crate::serve::routes::Call;
 
-/// When a full queue is worth another try: an item takes a fraction of this.
-const QUEUE_RETRY: Duration = Duration::from_secs(2);
+/// So many batches of a session are listed.
+const LISTED_BATCHES: usize = 20;
 
-/// `POST /api/v1/summaries`: takes transcripts, all or none.
+/// `POST /api/v1/summaries`: takes videos, a playlist and transcripts, all or none.
 pub fn submit(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
     let request: SummaryRequest = json_body(call.request, &call.body)?;
-    let accepted = visit.summarizer.submit(visit.session.clone(), request).map_err(not_taken)?;
-    let path = format!("/api/v1/summaries/batches/{}", accepted.batch_id);
-    // Who named the session, and so has no cookie, must name it again.
-    let location = match call.request.query("session_id") {
-        Some(session) => format!("{path}?session_id={session}"),
-        None => path,
-    };
-    let response = visit.respond(StatusCode::ACCEPTED, &accepted).header(LOCATION, location);
-    Ok(response.into())
+    let is_unwanted = || call.socket.peer_is_done();
+    let taken = visit.summarizer.submit(visit.session.clone(), request, &is_unwanted);
+    visit.accepted(call, &taken.map_err(not_taken)?)
 }
 
-/// `GET /api/v1/summaries?limit=&after=`: the session's summaries, newest first, without sentences.
-pub fn list(call: &Call<'_>) -> Result<Answer, Problem> {
+/// `POST /api/v1/summaries/{id}/refresh`: makes the summary of a video anew.
+pub fn refresh(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
-    let summaries = visit.summarizer.summaries(&visit.session);
-    let limit = limit(call)?;
-    let after = call.request.query("after");
-    let start = match &after {
-        None => 0,
-        Some(id) => {
-            1 + summaries.iter().position(|s| s.id.as_str() == id).ok_or_else(|| {
-                Problem::bad_request(
-                    "invalid_parameter",
-                    "`after` is the `next` of the page before.",
-                )
-            })?
-        }
-    };
-    let shown: Vec<_> = summaries[start..].iter().take(limit).map(|s| Head::of(s)).collect();
-    let has_more = start + shown.len() < summaries.len();
-    let next = shown.last().filter(|_| has_more).map(|head| head.id);
-    let answer = json!({"summaries": shown, "total": summaries.len(), "next": next});
+    visit.find(call)?;
+    let taken = visit.summarizer.refresh(&visit.session, parameter(call, 0));
+    visit.accepted(call, &taken.map_err(not_taken)?)
+}
+
+/// `POST /api/v1/summaries/batches/{id}/items/{item}/retry`: tries a video again, as a batch of its own.
+pub fn retry(call: &Call<'_>) -> Result<Answer, Problem> {
+    let visit = Visit::of(call)?;
+    let (batch, item) = (parameter(call, 0), parameter(call, 1));
+    let found = visit.summarizer.batch(&visit.session, batch);
+    let found = found.ok_or_else(|| not_cancelled(&CancelError::NotFound))?;
+    if !found.items.iter().any(|known| known.id.as_str() == item) {
+        return Err(Problem::not_found("There is no such item in the batch."));
+    }
+    let taken = visit.summarizer.retry(&visit.session, batch, item);
+    visit.accepted(call, &taken.map_err(not_taken)?)
+}
+
+/// `GET /api/v1/summaries/options`: what can be asked for here.
+pub fn options(call: &Call<'_>) -> Result<Answer, Problem> {
+    let visit = Visit::of(call)?;
+    let (summarizer, limits) = (visit.summarizer, visit.summarizer.limits());
+    let answer = json!({
+        "models": summarizer.models(),
+        "videos": summarizer.videos().are_on(),
+        "max_items": limits.max_items,
+        "max_transcripts": limits.max_transcripts,
+        "max_transcript_bytes": limits.max_transcript_bytes,
+        "max_playlist_videos": summarizer.videos().limits().max_playlist_videos,
+    });
     Ok(visit.respond(StatusCode::OK, &answer).into())
 }
 
-/// `GET /api/v1/summaries/{id}`: a summary with its sentences.
+/// `GET /api/v1/summaries?q=&playlist=&limit=&after=`: what the session sees of the library, without what it
+/// says.
+pub fn list(call: &Call<'_>) -> Result<Answer, Problem> {
+    let visit = Visit::of(call)?;
+    let query = query(call, MAX_LIMIT)?;
+    let page = visit.summarizer.summaries(&visit.session, &query).map_err(|e| not_read(&e))?;
+    let playlists = visit.summarizer.library().playlists(&visit.session);
+    let playlists = playlists.map_err(|e| not_read(&e))?.into_iter();
+    let playlists: Vec<_> =
+        playlists.map(|(name, count)| json!({"name": name, "count": count})).collect();
+    let shown: Vec<_> = page.summaries.iter().map(Head::listed).collect();
+    let next = shown.last().filter(|_| page.has_more).map(|head| head.id);
+    let answer = json!({
+        "summaries": shown, "total": page.total, "next": next, "playlists": playlists,
+    });
+    Ok(visit.respond(StatusCode::OK, &answer).into())
+}
+
+/// `GET /api/v1/summaries/{id}`: a summary with what it says.
 pub fn summary(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
-    let found = visit.summarizer.summary(&visit.session, parameter(call));
-    let summary = found.ok_or_else(|| Problem::not_found("There is no such summary."))?;
+    let summary = visit.find(call)?;
     Ok(visit.respond(StatusCode::OK, &Whole::of(&summary)).into())
+}
+
+/// `GET /api/v1/summaries/{id}/transcript`: what it was made from.
+pub fn transcript(call: &Call<'_>) -> Result<Answer, Problem> {
+    let visit = Visit::of(call)?;
+    let summary = visit.find(call)?;
+    let transcript = visit.summarizer.transcript(&summary).map_err(|e| not_read(&e))?;
+    let gone = || Problem::not_found("The transcript is not kept any more.");
+    let transcript = transcript.ok_or_else(gone)?;
+    Ok(visit.respond(StatusCode::OK, &Cues::of(&transcript)).into())
+}
+
+/// `GET /api/v1/summaries/{id}/markdown`: a summary as a document to keep.
+pub fn as_markdown(call: &Call<'_>) -> Result<Answer, Problem> {
+    let visit = Visit::of(call)?;
+    let summary = visit.find(call)?;
+    let body = Body::Bytes(markdown::document(&summary).into_bytes().into());
+    let mut response = Response::new(StatusCode::OK, "text/markdown; charset=utf-8", body)
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .header(CONTENT_DISPOSITION, markdown::disposition(&summary.kept.title));
+    response.headers.extend(visit.headers);
+    Ok(response.into())
+}
+
+/// `DELETE /api/v1/summaries/{id}`: takes a summary away.
+pub fn remove(call: &Call<'_>) -> Result<Answer, Problem> {
+    let visit = Visit::of(call)?;
+    let removed = visit.summarizer.remove(&visit.session, parameter(call, 0));
+    removed.map_err(|e| not_read(&e))?.ok_or_else(no_summary)?;
+    Ok(Response::empty(StatusCode::NO_CONTENT).into())
+}
+
+/// `GET /api/v1/summaries/batches`: the session's latest batches.
+pub fn batches(call: &Call<'_>) -> Result<Answer, Problem> {
+    let visit = Visit::of(call)?;
+    let batches = visit.summarizer.batches(&visit.session, LISTED_BATCHES);
+    let batches: Vec<_> = batches.iter().map(Batch::of).collect();
+    Ok(visit.respond(StatusCode::OK, &json!({"batches": batches})).into())
 }
 
 /// `GET /api/v1/summaries/batches/{id}`: how far a batch is.
 pub fn batch(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
-    let found = visit.summarizer.batch(&visit.session, parameter(call));
+    let found = visit.summarizer.batch(&visit.session, parameter(call, 0));
     let report = found.ok_or_else(|| not_cancelled(&CancelError::NotFound))?;
     Ok(visit.respond(StatusCode::OK, &Batch::of(&report)).into())
 }
@@ -84,25 +151,41 @@ pub fn batch(call: &Call<'_>) -> Result<Answer, Problem> {
 /// `DELETE /api/v1/summaries/batches/{id}`: cancels what is not ended.
 pub fn cancel(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
-    let cancelled = visit.summarizer.cancel(&visit.session, parameter(call));
+    let cancelled = visit.summarizer.cancel(&visit.session, parameter(call, 0));
     let report = cancelled.map_err(|error| not_cancelled(&error))?;
     Ok(visit.respond(StatusCode::OK, &Batch::of(&report)).into())
 }
 
 /// Who asks, and whom.
-struct Visit<'a> {
-    summarizer: &'a Summarizer,
-    session: Identifier,
+pub(super) struct Visit<'a> {
+    pub(super) summarizer: &'a Summarizer,
+    pub(super) session: Identifier,
     /// A cookie, if this is the first visit.
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
 }
 
 impl<'a> Visit<'a> {
-    fn of(call: &Call<'a>) -> Result<Self, Problem> {
+    pub(super) fn of(call: &Call<'a>) -> Result<Self, Problem> {
         let summarizer = call.app.summarizer.as_ref();
         let off = || Problem::not_found("This installation makes no summaries.");
         let (session, headers) = session(call)?;
         Ok(Self { summarizer: summarizer.ok_or_else(off)?, session, headers })
+    }
+
+    /// The summary that the path names.
+    pub(super) fn find(&self, call: &Call<'_>) -> Result<WholeSummary, Problem> {
+        let found = self.summarizer.summary(&self.session, parameter(call, 0));
+        found.map_err(|e| not_read(&e))?.ok_or_else(no_summary)
+    }
+
+    fn accepted(self, call: &Call<'_>, accepted: &Accepted) -> Result<Answer, Problem> {
+        let path = format!("/api/v1/summaries/batches/{}", accepted.batch_id);
+        // Who named the session, and so has no cookie, must name it again.
+        let location = match call.request.query("session_id") {
+            Some(session) => format!("{path}?session_id={session}"),
+            None => path,
+        };
+        Ok(self.respond(StatusCode::ACCEPTED, accepted).header(LOCATION, location).into())
     }
 
     fn respond(self, status: StatusCode, answer: &impl Serialize) -> Response {
@@ -113,126 +196,39 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// What stands in the path for `{}`.
-fn parameter<'a>(call: &'a Call<'_>) -> &'a str {
-    call.parameters.first().map_or("", String::as_str)
+fn no_summary() -> Problem {
+    Problem::not_found("There is no such summary.")
+}
+
+/// What stands in the path for the `{}` at this place.
+fn parameter<'a>(call: &'a Call<'_>, index: usize) -> &'a str {
+    call.parameters.get(index).map_or("", String::as_str)
 }
 
 const MAX_LIMIT: usize = 1_000;
+/// Nobody types more to look for.
+const MAX_SEARCH_BYTES: usize = 1_000;
 
-fn limit(call: &Call<'_>) -> Result<usize, Problem> {
-    let Some(text) = call.request.query("limit") else { return Ok(MAX_LIMIT) };
-    let number = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    number.ok_or_else(|| {
-        let detail = format!("`limit` is a number between 1 and {MAX_LIMIT}.");
-        Problem::bad_request("invalid_parameter", detail)
-    })
-}
-
-/// A summary in a list.
-#[derive(Serialize)]
-struct Head<'a> {
-    id: &'a Identifier,
-    title: &'a str,
-    source: Source,
-    model_used: &'a str,
-    created_at: String,
-    sentence_count: usize,
-    word_count: usize,
-}
-
-impl<'a> Head<'a> {
-    fn of(summary: &'a KeptSummary) -> Self {
-        Self {
-            id: &summary.id,
-            title: &summary.title,
-            source: summary.source,
-            model_used: summary.model_used,
-            created_at: iso(summary.created_ms),
-            sentence_count: summary.content.total_sentences,
-            word_count: summary.content.total_words,
+/// What is asked of the library.
+pub(super) fn query(call: &Call<'_>, default_limit: usize) -> Result<Query, Problem> {
+    let wrong = |detail: String| Problem::bad_request("invalid_parameter", detail);
+    let given = |name: &str| {
+        let value = call.request.query(name).filter(|value| !value.trim().is_empty());
+        value.map(std::borrow::Cow::into_owned)
+    };
+    let limit = match call.request.query("limit") {
+        None => default_limit,
+        Some(text) => {
+            let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+            limit.ok_or_else(|| wrong(format!("`limit` is a number between 1 and {MAX_LIMIT}.")))?
         }
+    };
+    let after = call.request.query("after").map(|id| id.parse());
+    let after = after.transpose();
+    let after = after.map_err(|_| wrong("`after` is the `next` of the page before.".into()))?;
+    let words = given("q");
+    if words.as_ref().is_some_and(|words| words.len() > MAX_SEARCH_BYTES) {
+        return Err(wrong(format!("`q` has at most {MAX_SEARCH_BYTES} bytes.")));
     }
-}
-
-/// A summary by itself.
-#[derive(Serialize)]
-struct Whole<'a> {
-    #[serde(flatten)]
-    head: Head<'a>,
-    sentences: Vec<Said<'a>>,
-}
-
-/// A key sentence.
-#[derive(Serialize)]
-struct Said<'a> {
-    text: &'a str,
-    /// From the talk's start; null if the transcript has no times.
-    start_seconds: Option<f64>,
-    /// Its place among all sentences, from 0.
-    index: usize,
-}
-
-impl<'a> Whole<'a> {
-    fn of(summary: &'a KeptSummary) -> Self {
-        let said = |sentence: &'a KeySentence| Said {
-            text: &sentence.text,
-            start_seconds: sentence.start.map(|start| start.as_millis() as f64 / 1000.0),
-            index: sentence.index,
-        };
-        let sentences = summary.content.sentences.iter().map(said).collect();
-        Self { head: Head::of(summary), sentences }
-    }
-}
-
-/// A batch, with its time for people.
-#[derive(Serialize)]
-struct Batch<'a> {
-    #[serde(flatten)]
-    report: &'a BatchReport,
-    created_at: String,
-}
-
-impl<'a> Batch<'a> {
-    fn of(report: &'a BatchReport) -> Self {
-        Self { report, created_at: iso(report.created_ms) }
-    }
-}
-
-/// Why a request was not taken, for the client.
-fn not_taken(error: SubmitError) -> Problem {
-    let detail = error.to_string();
-    match error {
-        SubmitError::Invalid(invalid) => {
-            let (status, code) = kind(&invalid);
-            Problem::new(status, code).field(invalid.field()).detail(detail)
-        }
-        SubmitError::Full { .. } => {
-            Problem { code: "queue_full", ..Problem::unavailable(QUEUE_RETRY).detail(detail) }
-        }
-        SubmitError::Stopping => {
-            Problem { code: "draining", ..Problem::unavailable(QUEUE_RETRY).detail(detail) }
-        }
-    }
-}
-
-fn kind(invalid: &InvalidRequest) -> (StatusCode, &'static str) {
-    match invalid {
-        InvalidRequest::NotAvailable { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "not_available"),
-        InvalidRequest::UnknownModel { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_model"),
-        InvalidRequest::TooLarge { .. } | InvalidRequest::TooLargeTogether { .. } => {
-            (StatusCode::PAYLOAD_TOO_LARGE, "transcript_too_large")
-        }
-        InvalidRequest::Nothing
-        | InvalidRequest::TooMany { .. }
-        | InvalidRequest::NotOneContent { .. }
-        | InvalidRequest::Empty { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-    }
-}
-
-fn not_cancelled(error: &CancelError) -> Problem {
-    match error {
-        CancelError::NotFound => Problem::not_found("There is no such batch."),
-        CancelError::Ended => Problem::conflict("batch_ended", "The batch has already ended."),
-    }
+    Ok(Query { words, playlist: given("playlist"), after, limit })
 }

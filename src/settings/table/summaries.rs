@@ -1,8 +1,10 @@
 //! The settings of summaries: how they are made and kept.
 
-use super::super::setting::Place::{Bytes, Choice as OneOf, Count, Milliseconds, Seconds};
+use super::super::setting::Place::{
+    Bytes, Choice as OneOf, Count, Hosts, Milliseconds, Seconds, Text,
+};
 use super::super::setting::{Choice, Setting};
-use super::{A_DAY, A_DAY_MS, GIBIBYTE, MILLION};
+use super::{A_DAY, A_DAY_MS, BILLION, GIBIBYTE, MILLION};
 
 pub(super) static SUMMARIES: &[Setting] = &[
     Setting::new(
@@ -16,12 +18,12 @@ pub(super) static SUMMARIES: &[Setting] = &[
     Setting::new(
         "summary_workers",
         Count(1..=256, |s| &mut s.summaries.workers),
-        "Threads that summarize",
+        "Talks that are summarized at the same time, unless the section [queue.summarize] says otherwise",
     ),
     Setting::new(
         "summary_queue_items",
         Count(0..=MILLION, |s| &mut s.summaries.queue_items),
-        "Transcripts that may wait for a worker; 0 is no limit",
+        "Talks that may wait for a worker, unless the section [queue.summarize] says otherwise; 0 is no limit",
     ),
     Setting::new(
         "summary_queue_bytes",
@@ -39,14 +41,29 @@ pub(super) static SUMMARIES: &[Setting] = &[
         "Size of one transcript; 0 is no limit",
     ),
     Setting::new(
+        "max_summary_items",
+        Count(0..=MILLION, |s| &mut s.summaries.max_items),
+        "Talks in one request, those of a playlist included; 0 is no limit",
+    ),
+    Setting::new(
         "kept_summaries",
-        Count(0..=MILLION, |s| &mut s.summaries.kept_summaries),
+        Count(0..=MILLION, |s| &mut s.library.max_summaries),
         "Summaries that are kept, the newest; 0 is no limit",
     ),
     Setting::new(
         "kept_summary_bytes",
-        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.summaries.kept_summary_bytes),
+        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.library.max_summary_bytes),
         "Bytes of summaries that are kept; 0 is no limit",
+    ),
+    Setting::new(
+        "kept_transcript_bytes",
+        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.library.max_transcript_bytes),
+        "Bytes of transcripts that are kept, compressed; 0 is no limit",
+    ),
+    Setting::new(
+        "kept_summary_seconds",
+        Seconds(0..=BILLION, |s| &mut s.library.summary_age),
+        "How long a summary is kept; 0 is for ever",
     ),
     Setting::new(
         "kept_batch_items",
@@ -55,17 +72,17 @@ pub(super) static SUMMARIES: &[Setting] = &[
     ),
     Setting::new(
         "summary_percent",
-        Count(0..=100, |s| &mut s.summaries.length.percent),
+        Count(0..=100, |s| &mut s.summary_length.percent),
         "Share of a talk's sentences that becomes its summary; 0 gives the fewest allowed",
     ),
     Setting::new(
         "summary_min_sentences",
-        Count(1..=MILLION, |s| &mut s.summaries.length.min_sentences),
+        Count(1..=MILLION, |s| &mut s.summary_length.min_sentences),
         "The fewest sentences of a summary, if the talk has as many",
     ),
     Setting::new(
         "summary_max_sentences",
-        Count(0..=MILLION, |s| &mut s.summaries.length.max_sentences),
+        Count(0..=MILLION, |s| &mut s.summary_length.max_sentences),
         "The most sentences of a summary; 0 is no limit",
     ),
     Setting::new(
@@ -77,5 +94,48 @@ pub(super) static SUMMARIES: &[Setting] = &[
         "summary_patience_seconds",
         Seconds(A_DAY, |s| &mut s.summaries.report_patience),
         "How long a worker tries to report an end while the hub is busy; 0 tries once",
+    ),
+];
+
+pub(super) static VIDEOS: &[Setting] = &[
+    Setting::new(
+        "yt_dlp",
+        Text(|s| &mut s.videos.yt_dlp),
+        "The program that looks videos up, a name or a path; empty is no videos",
+    ),
+    Setting::new(
+        "video_hosts",
+        Hosts(|s| &mut s.videos.hosts),
+        "Hosts that may be asked for videos, as in fetch_hosts; also those that a video leads to",
+    ),
+    Setting::new(
+        "video_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.videos.timeout),
+        "How long it may take to look up a video or a playlist, or to fetch captions; 0 is no limit",
+    ),
+    Setting::new(
+        "max_video_answer_bytes",
+        Bytes(0..=GIBIBYTE, |s| &mut s.videos.max_answer_bytes),
+        "Size of what is known of a video or a playlist, and of captions; 0 is no limit",
+    ),
+    Setting::new(
+        "max_playlist_videos",
+        Count(0..=MILLION, |s| &mut s.videos.max_playlist_videos),
+        "Videos of a playlist that are taken, the first; 0 is no limit",
+    ),
+    Setting::new(
+        "playlist_lookups",
+        Count(1..=256, |s| &mut s.summaries.lookups),
+        "Playlists that are looked up at the same time",
+    ),
+    Setting::new(
+        "caption_language",
+        Text(|s| &mut s.videos.language),
+        "The language of captions if neither the request nor the video says one; empty is any",
+    ),
+    Setting::new(
+        "video_cache_seconds",
+        Seconds(0..=BILLION, |s| &mut s.library.video_age),
+        "How long a video is not looked up again; 0 always looks it up",
     ),
 ];

@@ -115,6 +115,7 @@ fn a_request_with_a_key_makes_one_batch() {
     let house = House::new();
     let make = |key: &str, digest: u8| {
         house.batches.make(NewBatch {
+            id: None,
             title: Some("Talks".into()),
             jobs: vec![new_job(), new_task("q")],
             request: Some(RequestKey { key: key.into(), digest: [digest; 32] }),

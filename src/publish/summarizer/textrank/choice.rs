@@ -1,6 +1,7 @@
 //! Which sentences make the summary: the best ones, but from the whole talk, and nothing twice.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use super::words::Bags;
@@ -17,6 +18,7 @@ pub(super) fn choose(
     sentences: &Sentences,
     bags: &Bags,
     scores: &[f64],
+    chapters: &[Option<usize>],
     count: usize,
 ) -> Vec<usize> {
     if count == 0 || sentences.len() <= count {
@@ -26,21 +28,86 @@ pub(super) fn choose(
     let candidates = candidates(sentences, bags, scores, count);
 
     // The best of every part of the talk first, so that no part is passed over.
-    let parts = count.div_ceil(2);
-    let part = |index: usize| index * parts / sentences.len();
-    let mut taken = vec![0; parts];
+    let mut parts = Parts::of(chapters, sentences.len(), count);
     for &index in &candidates {
-        if taken[part(index)] == 0 && choice.add(index) {
-            taken[part(index)] += 1;
+        if choice.chosen.len() < count && parts.is_empty(index) && choice.add(index) {
+            parts.take(index);
         }
     }
     // Then the best of all, but no part gets more than twice its share.
     for &index in &candidates {
-        if choice.chosen.len() < count && taken[part(index)] < 4 && choice.add(index) {
-            taken[part(index)] += 1;
+        if choice.chosen.len() < count && parts.has_room(index) && choice.add(index) {
+            parts.take(index);
         }
     }
     choice.chosen
+}
+
+/// A chapter with fewer sentences is no part of its own: a greeting, a word of thanks.
+const LEAST_SENTENCES: usize = 5;
+
+/// The parts of a talk, each of which is to be heard.
+struct Parts {
+    /// The part of each sentence.
+    of: Vec<usize>,
+    /// How many sentences of each part are chosen.
+    taken: Vec<usize>,
+    /// How many may be.
+    most: Vec<usize>,
+}
+
+impl Parts {
+    /// The talk's chapters, unless there are too few or too many of them; else parts of the same size.
+    fn of(chapters: &[Option<usize>], sentences: usize, count: usize) -> Self {
+        let equal = count.div_ceil(2);
+        let Some(of) = by_chapter(chapters).filter(|(_, parts)| (2..=count).contains(parts)) else {
+            let of = (0..sentences).map(|index| index * equal / sentences).collect();
+            return Self { of, taken: vec![0; equal], most: vec![4; equal] };
+        };
+        let (of, parts) = of;
+        let mut sizes = vec![0; parts];
+        for &part in &of {
+            sizes[part] += 1;
+        }
+        let twice_its_share = |size: &usize| (2 * count * size).div_ceil(sentences).max(1);
+        Self { of, taken: vec![0; parts], most: sizes.iter().map(twice_its_share).collect() }
+    }
+
+    fn is_empty(&self, index: usize) -> bool {
+        self.taken[self.of[index]] == 0
+    }
+
+    fn has_room(&self, index: usize) -> bool {
+        self.taken[self.of[index]] < self.most[self.of[index]]
+    }
+
+    fn take(&mut self, index: usize) {
+        self.taken[self.of[index]] += 1;
+    }
+}
+
+/// The part of each sentence, and how many parts there are, when each chapter that is long enough is one; a short
+/// one belongs to the part before it, or to the first. None if there are no chapters.
+fn by_chapter(chapters: &[Option<usize>]) -> Option<(Vec<usize>, usize)> {
+    chapters.iter().flatten().next()?;
+    let mut lengths = HashMap::new();
+    for chapter in chapters {
+        *lengths.entry(*chapter).or_insert(0) += 1;
+    }
+    let mut of = Vec::with_capacity(chapters.len());
+    let is_long = |chapter: &Option<usize>| lengths[chapter] >= LEAST_SENTENCES;
+    let mut present = *chapters.first()?;
+    let (mut part, mut part_is_long) = (0, is_long(&present));
+    for &chapter in chapters {
+        if chapter != present {
+            present = chapter;
+            if is_long(&chapter) && std::mem::replace(&mut part_is_long, true) {
+                part += 1;
+            }
+        }
+        of.push(part);
+    }
+    Some((of, part + 1))
 }
 
 struct Choice<'a> {
@@ -85,7 +152,7 @@ mod tests {
         let cue = |text: &String| Cue { start: None, end: None, text: text.clone() };
         let sentences = Sentences::of(&texts.iter().map(cue).collect::<Vec<_>>());
         let bags = Bags::of(&sentences, &mut |_| Ok(())).unwrap();
-        let mut chosen = choose(&sentences, &bags, scores, count);
+        let mut chosen = choose(&sentences, &bags, scores, &vec![None; texts.len()], count);
         chosen.sort_unstable();
         chosen
     }
@@ -100,6 +167,23 @@ mod tests {
         let scores: Vec<_> = (0..80).map(|i| if i < 20 { 10.0 } else { 1.0 }).collect();
         let chosen = chosen(&distinct(80), &scores, 8);
         assert_eq!(chosen, [0, 1, 2, 3, 20, 21, 40, 60]);
+    }
+
+    #[test]
+    fn every_chapter_is_heard_but_for_the_shortest() {
+        let texts = distinct(40);
+        let cue = |text: &String| Cue { start: None, end: None, text: text.clone() };
+        let sentences = Sentences::of(&texts.iter().map(cue).collect::<Vec<_>>());
+        let bags = Bags::of(&sentences, &mut |_| Ok(())).unwrap();
+        // Two sentences of greeting, and then chapters of 20, 10 and 8 sentences.
+        let chapter = |i: usize| Some([2, 22, 32].iter().filter(|end| i >= **end).count());
+        let chapters: Vec<_> = (0..40).map(chapter).collect();
+        let scores: Vec<_> =
+            (0..40).map(|i| if (2..22).contains(&i) { 9.0 } else { 1.0 }).collect();
+        let mut chosen = choose(&sentences, &bags, &scores, &chapters, 4);
+        chosen.sort_unstable();
+        // The greeting counts as part of the first chapter.
+        assert_eq!(chosen, [2, 3, 22, 32]);
     }
 
     #[test]

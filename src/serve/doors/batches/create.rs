@@ -83,6 +83,7 @@ pub fn create(call: &Call<'_>) -> Result<Answer, Problem> {
     }
     let jobs = asked.jobs.into_iter().enumerate();
     let new = NewBatch {
+        id: None,
         title: asked.title,
         jobs: jobs.map(|(index, job)| member(index, job)).collect::<Result<_, _>>()?,
         request: request_key::header(call)?.map(|key| request_key::named(call, key)),

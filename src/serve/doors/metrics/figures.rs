@@ -11,7 +11,7 @@ use crate::hub::{Census, GapReason, Served, Snapshot, State};
 use crate::publish::jobs;
 use crate::publish::pubsub;
 use crate::publish::queues;
-use crate::publish::summarizer::Summarizer;
+use crate::publish::summarizer::library;
 use crate::serve::App;
 use crate::serve::doors::DOORS;
 use crate::store::{self, Store, records};
@@ -29,8 +29,8 @@ pub(super) struct Figures {
     queues: queues::Figures,
     records: records::Figures,
     pubsub: pubsub::Figures,
-    /// Transcripts that wait for the summarizer, if there is one.
-    waiting_transcripts: Option<usize>,
+    /// What the summaries' library holds, if there is one.
+    library: Option<library::Figures>,
 }
 
 const MICROSECONDS: f64 = 1e6;
@@ -48,7 +48,7 @@ impl Figures {
             queues: app.queues.figures(),
             records: app.jobs.records().figures(),
             pubsub: app.pubsub.figures(),
-            waiting_transcripts: app.summarizer.as_ref().map(Summarizer::waiting_items),
+            library: app.summarizer.as_ref().and_then(|s| s.library().figures().ok()),
         }
     }
 }
@@ -73,11 +73,7 @@ impl Collector for Figures {
         let help = "Open connections, streams included";
         sheet.gauge("http_connections", help, self.http_connections as u64)?;
         pushed(&self.pubsub, &mut sheet)?;
-        if let Some(waiting) = self.waiting_transcripts {
-            let help = "Transcripts that wait to be summarized";
-            sheet.gauge("summarizer_waiting_transcripts", help, waiting as u64)?;
-        }
-        Ok(())
+        self.library.as_ref().map_or(Ok(()), |library| super::summaries::write(library, &mut sheet))
     }
 }
 

@@ -1,0 +1,207 @@
+//! Lists, single summaries, playlists: what a viewer sees of the library.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+
+use super::search::Wanted;
+use super::shelf::{COLUMNS, kept, visible};
+use super::{Content, KeptSummary, Library, LibraryError, cache};
+use crate::event::topic::Identifier;
+use crate::publish::summarizer::transcript::Fingerprint;
+
+/// So many of what a search finds are looked at, the best.
+const MAX_FOUND: usize = 500;
+
+/// What somebody wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Words in titles, summaries or transcripts: all of them, the last perhaps only begun.
+    pub words: Option<String>,
+    /// Only what was asked for with this playlist.
+    pub playlist: Option<String>,
+    /// Only what comes behind this one.
+    pub after: Option<Identifier>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The newest first, or what fits a search best.
+    pub summaries: Vec<Listed>,
+    /// How many there are on all pages.
+    pub total: usize,
+    /// Whether there are more pages.
+    pub has_more: bool,
+}
+
+/// A summary in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// It.
+    pub summary: KeptSummary,
+    /// Where it has what was looked for.
+    pub snippet: Option<Vec<Piece>>,
+}
+
+/// A piece of a passage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Piece {
+    /// What stands there.
+    pub text: String,
+    /// Whether it was looked for.
+    pub is_match: bool,
+}
+
+/// A summary by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WholeSummary {
+    /// It.
+    pub kept: KeptSummary,
+    /// What it says.
+    pub content: Content,
+    /// What it was made from.
+    pub transcript: Fingerprint,
+}
+
+impl Library {
+    /// What a viewer sees of the library and asks for.
+    pub fn list(&self, viewer: &Identifier, query: &Query) -> Result<Page, LibraryError> {
+        let wanted = query.words.as_deref().map(Wanted::of);
+        let page = self.0.connections.read(|connection| match &wanted {
+            None => newest(connection, viewer, query),
+            // Nothing but marks was typed.
+            Some(None) => Ok(Page::default()),
+            Some(Some(wanted)) => found(connection, viewer, query, wanted),
+        });
+        Ok(page?)
+    }
+
+    /// The playlists of what a viewer sees, by name, and how many summaries there are of each.
+    pub fn playlists(&self, viewer: &Identifier) -> Result<Vec<(String, usize)>, LibraryError> {
+        let playlists = self.0.connections.read(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT playlist, count(*) FROM summary
+                 WHERE playlist IS NOT NULL AND (is_shared = 1 OR session = ?1)
+                 GROUP BY playlist ORDER BY playlist LIMIT 1000",
+            )?;
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
+            query.query_map([viewer.as_str()], row)?.collect()
+        });
+        Ok(playlists?)
+    }
+
+    /// One summary that the viewer sees, under this id or one that it had.
+    pub fn find(
+        &self,
+        viewer: &Identifier,
+        id: &Identifier,
+    ) -> Result<Option<WholeSummary>, LibraryError> {
+        let found = self.0.connections.read(|connection| {
+            let Some(number) = visible(connection, viewer, id)? else { return Ok(None) };
+            whole(connection, number)
+        });
+        Ok(found?)
+    }
+}
+
+fn whole(connection: &Connection, number: i64) -> rusqlite::Result<Option<WholeSummary>> {
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT c.number, c.summary, c.usage, c.transcript, {COLUMNS} FROM summary s
+         JOIN content c ON c.number = s.content WHERE s.number = ?1"
+    ))?;
+    let row = |row: &Row<'_>| Ok((cache::content(row)?, Fingerprint::from_bytes(row.get(3)?)));
+    let Some((content, transcript)) = query.query_row([number], row).optional()? else {
+        return Ok(None);
+    };
+    let kept = one(connection, number)?;
+    Ok(kept.map(|kept| WholeSummary { kept, content, transcript }))
+}
+
+fn one(connection: &Connection, number: i64) -> rusqlite::Result<Option<KeptSummary>> {
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM summary s JOIN content c ON c.number = s.content WHERE s.number = ?1"
+    ))?;
+    query.query_row([number], kept).optional()
+}
+
+/// The newest that a viewer sees. Its own and the shared ones are two walks along two indexes.
+pub(super) const NEWEST: &str = "
+    SELECT number FROM (
+        SELECT * FROM (SELECT number FROM summary WHERE is_shared = 0 AND session = ?1
+                       AND number < ?2 AND (?3 IS NULL OR playlist = ?3)
+                       ORDER BY number DESC LIMIT ?4)
+        UNION ALL
+        SELECT * FROM (SELECT number FROM summary WHERE is_shared = 1
+                       AND number < ?2 AND (?3 IS NULL OR playlist = ?3)
+                       ORDER BY number DESC LIMIT ?4)
+    ) ORDER BY number DESC LIMIT ?4";
+
+fn newest(connection: &Connection, viewer: &Identifier, query: &Query) -> rusqlite::Result<Page> {
+    let before = match &query.after {
+        None => i64::MAX,
+        // Behind one that is gone there is nothing.
+        Some(id) => visible(connection, viewer, id)?.unwrap_or(0),
+    };
+    let mut select = connection.prepare_cached(NEWEST)?;
+    let limit = query.limit.saturating_add(1) as i64;
+    let values = rusqlite::params![viewer.as_str(), before, query.playlist, limit];
+    let numbers: Vec<i64> =
+        select.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut count = connection.prepare_cached(
+        "SELECT (SELECT count(*) FROM summary WHERE is_shared = 0 AND session = ?1
+                 AND (?2 IS NULL OR playlist = ?2))
+              + (SELECT count(*) FROM summary WHERE is_shared = 1 AND (?2 IS NULL OR playlist = ?2))",
+    )?;
+    let total: i64 =
+        count.query_row(rusqlite::params![viewer.as_str(), query.playlist], |row| row.get(0))?;
+    let has_more = numbers.len() > query.limit;
+    let mut summaries = Vec::new();
+    for number in numbers.into_iter().take(query.limit) {
+        let summary = one(connection, number)?;
+        summaries.extend(summary.map(|summary| Listed { summary, snippet: None }));
+    }
+    Ok(Page { summaries, total: total as usize, has_more })
+}
+
+/// What fits a search best: a word in a title counts more than one in a summary, and that more than one that was
+/// only said.
+fn found(
+    connection: &Connection,
+    viewer: &Identifier,
+    query: &Query,
+    wanted: &Wanted,
+) -> rusqlite::Result<Page> {
+    let mut select = connection.prepare_cached(
+        "SELECT s.number, s.id FROM words JOIN summary s ON s.number = words.rowid
+         WHERE words MATCH ?1 AND (s.is_shared = 1 OR s.session = ?2)
+         AND (?3 IS NULL OR s.playlist = ?3)
+         ORDER BY bm25(words, 10.0, 4.0, 1.0), s.number DESC LIMIT ?4",
+    )?;
+    let (expression, most) = (wanted.expression(), MAX_FOUND as i64);
+    let values = rusqlite::params![expression, viewer.as_str(), query.playlist, most];
+    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+    let all: Vec<_> = select.query_map(values, row)?.collect::<Result<_, _>>()?;
+    let begin = match &query.after {
+        None => 0,
+        Some(after) => {
+            all.iter().position(|(_, id)| id == after.as_str()).map_or(all.len(), |at| at + 1)
+        }
+    };
+    let mut summaries = Vec::new();
+    for (number, _) in all.iter().skip(begin).take(query.limit) {
+        let Some(WholeSummary { kept, content, transcript }) = whole(connection, *number)? else {
+            continue;
+        };
+        // A transcript is long: only if the summary itself does not have the words.
+        let mut snippet = wanted.snippet(&content.summary, None);
+        if snippet.is_none() {
+            let transcript = cache::transcript(connection, transcript)?;
+            snippet = wanted.snippet(&content.summary, transcript.as_ref());
+        }
+        summaries.push(Listed { summary: kept, snippet });
+    }
+    let has_more = all.len() > begin + query.limit;
+    Ok(Page { summaries, total: all.len(), has_more })
+}

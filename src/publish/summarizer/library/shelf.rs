@@ -1,0 +1,290 @@
+//! Summaries come, and the oldest make room.
+//!
+//! There is one row for what a session sees of a content, or everyone of a shared one: who asks for the same
+//! again gets it under a new id, at the top, and the former id still leads to it.
+
+use std::sync::atomic::Ordering;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::{
+    Added, KeptSummary, Library, LibraryError, Limits, Made, NewSummary, SummarySource, cache,
+    search, uploads,
+};
+use crate::event::topic::Identifier;
+
+/// The columns of a summary with those of its content, in the order that [`kept`] reads.
+pub(super) const COLUMNS: &str = "s.id, s.session, s.is_shared, s.title, s.playlist, s.video, \
+     s.language, s.source, s.created_ms, c.model, c.total_sentences, c.total_words";
+
+/// What the library holds.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub summaries: u64,
+    pub summary_bytes: u64,
+    pub transcript_bytes: u64,
+    pub upload_bytes: u64,
+}
+
+impl Library {
+    /// Keeps a summary; the oldest may have to make room.
+    pub fn add(&self, new: &NewSummary) -> Result<Added, LibraryError> {
+        let now_ms = self.0.clock.unix_ms();
+        let limits = &self.0.limits;
+        let added = self.0.connections.write(|transaction| {
+            let (content, source) = match &new.made {
+                Made::Found(content) => (*content, SummarySource::Cache),
+                Made::Written(written) => {
+                    let content = cache::put_content(transaction, &new.key, written, now_ms)?;
+                    (content, SummarySource::Generated)
+                }
+            };
+            let former = take_former(transaction, new, content)?;
+            let number = insert(transaction, new, content, source, now_ms)?;
+            for id in former {
+                let put = "INSERT OR REPLACE INTO former (id, summary) VALUES (?1, ?2)";
+                transaction.execute(put, params![id, number])?;
+            }
+            search::index(transaction, number)?;
+            let evicted = make_room(transaction, limits, number, now_ms)?;
+            let summary = find(transaction, number)?;
+            let lost = || LibraryError::Database("a summary is gone that was just kept".into());
+            Ok::<_, LibraryError>(Added { summary: summary.ok_or_else(lost)?, evicted })
+        })?;
+        self.0.evictions.fetch_add(added.evicted.len() as u64, Ordering::Relaxed);
+        Ok(added)
+    }
+
+    /// Takes a summary away: one's own, or a shared one, whoever asks (there are no rights among people yet).
+    /// None if the viewer sees no such summary.
+    pub fn remove(
+        &self,
+        viewer: &Identifier,
+        id: &Identifier,
+    ) -> Result<Option<KeptSummary>, LibraryError> {
+        self.0.connections.write(|transaction| {
+            let Some(number) = visible(transaction, viewer, id)? else { return Ok(None) };
+            let summary = find(transaction, number)?;
+            drop_summary(transaction, number)?;
+            Ok(summary)
+        })
+    }
+}
+
+/// The number of the summary that the viewer sees under this id, or under one that it had.
+pub(super) fn visible(
+    connection: &Connection,
+    viewer: &Identifier,
+    id: &Identifier,
+) -> rusqlite::Result<Option<i64>> {
+    let mut query = connection.prepare_cached(
+        "SELECT number FROM summary WHERE (is_shared = 1 OR session = ?2) AND number = coalesce(
+             (SELECT number FROM summary WHERE id = ?1),
+             (SELECT summary FROM former WHERE id = ?1))",
+    )?;
+    query.query_row([id.as_str(), viewer.as_str()], |row| row.get(0)).optional()
+}
+
+/// A summary by its number.
+fn find(connection: &Connection, number: i64) -> rusqlite::Result<Option<KeptSummary>> {
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM summary s JOIN content c ON c.number = s.content WHERE s.number = ?1"
+    ))?;
+    query.query_row([number], kept).optional()
+}
+
+/// A summary in a row that begins with [`COLUMNS`].
+pub(super) fn kept(row: &Row<'_>) -> rusqlite::Result<KeptSummary> {
+    let identifier = |index: usize| -> rusqlite::Result<Identifier> {
+        let text: String = row.get(index)?;
+        text.parse().map_err(|error| {
+            let kind = rusqlite::types::Type::Text;
+            rusqlite::Error::FromSqlConversionFailure(index, kind, Box::new(error))
+        })
+    };
+    let video = match row.get_ref(5)? {
+        rusqlite::types::ValueRef::Null => None,
+        _ => Some(cache::json(row, 5)?),
+    };
+    let source: String = row.get(7)?;
+    Ok(KeptSummary {
+        id: identifier(0)?,
+        session: identifier(1)?,
+        is_shared: row.get(2)?,
+        title: row.get(3)?,
+        playlist: row.get(4)?,
+        video,
+        language: row.get(6)?,
+        source: if source == "cache" { SummarySource::Cache } else { SummarySource::Generated },
+        created_ms: row.get::<_, i64>(8)? as u64,
+        model: row.get(9)?,
+        total_sentences: row.get::<_, i64>(10)? as usize,
+        total_words: row.get::<_, i64>(11)? as usize,
+    })
+}
+
+/// Takes away the row that those who will see the new summary have of the same content; returns all ids that
+/// it had.
+fn take_former(
+    transaction: &Transaction<'_>,
+    new: &NewSummary,
+    content: i64,
+) -> rusqlite::Result<Vec<String>> {
+    let mut query = transaction.prepare_cached(
+        "SELECT number, id FROM summary
+         WHERE content = ?1 AND is_shared = ?2 AND (?2 OR session = ?3)",
+    )?;
+    let values = params![content, new.is_shared, new.session.as_str()];
+    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+    let Some((number, id)) = query.query_row(values, row).optional()? else {
+        return Ok(Vec::new());
+    };
+    let mut query = transaction.prepare_cached("SELECT id FROM former WHERE summary = ?1")?;
+    let mut ids: Vec<String> =
+        query.query_map([number], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    // Of whoever asks again and again, the latest few.
+    ids.truncate(MAX_FORMER);
+    ids.push(id);
+    forget(transaction, number)?;
+    Ok(ids)
+}
+
+/// So many former ids lead to a summary.
+const MAX_FORMER: usize = 20;
+
+fn insert(
+    transaction: &Transaction<'_>,
+    new: &NewSummary,
+    content: i64,
+    source: SummarySource,
+    now_ms: u64,
+) -> Result<i64, LibraryError> {
+    let video = new.video.as_ref().map(serde_json::to_string).transpose();
+    let video = video.map_err(|error| LibraryError::Database(error.to_string()))?;
+    let source = if source == SummarySource::Cache { "cache" } else { "generated" };
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO summary
+         (id, session, is_shared, title, playlist, video, language, source, content, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING number",
+    )?;
+    let values = params![
+        new.id.as_str(),
+        new.session.as_str(),
+        new.is_shared,
+        new.title,
+        new.playlist,
+        video,
+        new.language,
+        source,
+        content,
+        now_ms as i64,
+    ];
+    Ok(insert.query_row(values, |row| row.get(0))?)
+}
+
+/// Lets the oldest go until what is left is within the limits; the newest stays. Returns those that went.
+fn make_room(
+    transaction: &Transaction<'_>,
+    limits: &Limits,
+    newest: i64,
+    now_ms: u64,
+) -> rusqlite::Result<Vec<KeptSummary>> {
+    let mut evicted = Vec::new();
+    let is_over = |totals: &Totals| {
+        let over = |is: u64, limit: usize| limit != 0 && is > limit as u64;
+        over(totals.summaries, limits.max_summaries)
+            || over(totals.summary_bytes, limits.max_summary_bytes)
+            || over(totals.transcript_bytes, limits.max_transcript_bytes)
+    };
+    let age_ms = limits.summary_age.as_millis() as u64;
+    let oldest_ms = if age_ms == 0 { 0 } else { now_ms.saturating_sub(age_ms) };
+    let mut totals = totals(transaction)?;
+    if limits.max_transcript_bytes != 0
+        && totals.transcript_bytes > limits.max_transcript_bytes as u64
+    {
+        // First those that are only there in case they are asked for.
+        drop_unused(transaction, now_ms)?;
+        totals = self::totals(transaction)?;
+    }
+    let mut oldest = transaction
+        .prepare_cached("SELECT number, created_ms FROM summary ORDER BY number LIMIT 1")?;
+    loop {
+        let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)? as u64));
+        let Some((number, created_ms)) = oldest.query_row([], row).optional()? else { break };
+        if number == newest || !(is_over(&totals) || created_ms < oldest_ms) {
+            break;
+        }
+        evicted.extend(find(transaction, number)?);
+        drop_summary(transaction, number)?;
+        totals = self::totals(transaction)?;
+    }
+    Ok(evicted)
+}
+
+/// Takes a summary away, its content if no other has it, and its transcript likewise.
+fn drop_summary(transaction: &Transaction<'_>, number: i64) -> rusqlite::Result<()> {
+    let mut content = transaction.prepare_cached(
+        "SELECT content, transcript FROM summary s JOIN content c ON c.number = s.content
+         WHERE s.number = ?1",
+    )?;
+    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?));
+    let found = content.query_row([number], row).optional()?;
+    forget(transaction, number)?;
+    let Some((content, transcript)) = found else { return Ok(()) };
+    let mut drop_content = transaction.prepare_cached(
+        "DELETE FROM content WHERE number = ?1
+         AND NOT EXISTS (SELECT 1 FROM summary WHERE content = ?1)",
+    )?;
+    drop_content.execute([content])?;
+    let mut drop_transcript = transaction.prepare_cached(
+        "DELETE FROM transcript WHERE fingerprint = ?1
+         AND NOT EXISTS (SELECT 1 FROM content WHERE transcript = ?1)",
+    )?;
+    drop_transcript.execute([transcript])?;
+    Ok(())
+}
+
+/// Takes a summary's row, its words and its former ids away.
+fn forget(transaction: &Transaction<'_>, number: i64) -> rusqlite::Result<()> {
+    for statement in [
+        "DELETE FROM words WHERE rowid = ?1",
+        "DELETE FROM former WHERE summary = ?1",
+        "DELETE FROM summary WHERE number = ?1",
+    ] {
+        transaction.prepare_cached(statement)?.execute([number])?;
+    }
+    Ok(())
+}
+
+/// How long a transcript is left alone of which nothing was made: somebody may be making it.
+const UNUSED_MS: u64 = 3_600_000;
+
+/// Takes away the transcripts that nothing was made from, and the videos of which no transcript is left.
+fn drop_unused(transaction: &Transaction<'_>, now_ms: u64) -> rusqlite::Result<()> {
+    let before = now_ms.saturating_sub(UNUSED_MS) as i64;
+    let mut drop_transcripts = transaction.prepare_cached(
+        "DELETE FROM transcript WHERE used_ms < ?1 AND NOT EXISTS
+         (SELECT 1 FROM content WHERE content.transcript = fingerprint)",
+    )?;
+    drop_transcripts.execute([before])?;
+    let mut drop_videos = transaction.prepare_cached(
+        "DELETE FROM video WHERE NOT EXISTS
+         (SELECT 1 FROM transcript WHERE fingerprint = video.transcript)",
+    )?;
+    drop_videos.execute([])?;
+    Ok(())
+}
+
+/// What the library holds.
+pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
+    let number = |query: &str| -> rusqlite::Result<u64> {
+        let mut query = connection.prepare_cached(query)?;
+        query.query_row([], |row| row.get::<_, i64>(0)).map(|number| number as u64)
+    };
+    Ok(Totals {
+        summaries: number("SELECT count(*) FROM summary")?,
+        summary_bytes: number("SELECT coalesce(sum(bytes), 0) FROM content")?,
+        transcript_bytes: number("SELECT coalesce(sum(bytes), 0) FROM transcript")?,
+        upload_bytes: uploads::bytes(connection)?,
+    })
+}

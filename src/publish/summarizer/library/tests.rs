@@ -1,0 +1,394 @@
+//! The library by itself.
+
+use std::path::Path;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::publish::summarizer::engine::KeySentence;
+use crate::publish::summarizer::transcript::{Format, Transcript};
+
+/// A library on a clock that is moved by hand.
+struct House {
+    library: Library,
+    clock: Arc<ManualClock>,
+}
+
+impl House {
+    fn new(limits: Limits) -> Self {
+        Self::open(None, limits)
+    }
+
+    fn open(folder: Option<&Path>, limits: Limits) -> Self {
+        let clock = Arc::new(ManualClock::at(1_700_000_000_000));
+        let library = Library::open(folder, limits, clock.clone()).unwrap();
+        Self { library, clock }
+    }
+
+    /// Keeps a summary that was made of this talk.
+    fn add(&self, name: &str, session: &str, is_shared: bool, said: &str) -> Added {
+        self.library.add(&self.new_summary(name, session, is_shared, said)).unwrap()
+    }
+
+    fn new_summary(&self, name: &str, session: &str, is_shared: bool, said: &str) -> NewSummary {
+        let transcript = Transcript::parse(Format::Text, said).unwrap();
+        let fingerprint = self.library.put_transcript(&transcript).unwrap();
+        let sentence = said.split_inclusive('.').next().unwrap().to_owned();
+        let key_sentence =
+            KeySentence { text: sentence, start: None, index: Some(0), chapter: None };
+        let summary =
+            Summary { sentences: vec![key_sentence], total_words: 5, ..Summary::default() };
+        let usage = Usage { requests: 1, prompt_tokens: 7, ..Usage::default() };
+        let video = VideoFacts {
+            id: "v".into(),
+            url: "https://example.com/v".into(),
+            title: "T".into(),
+            duration: Some(Duration::from_millis(1_500)),
+            uploader: None,
+            chapters: Vec::new(),
+        };
+        NewSummary {
+            id: id(name),
+            session: id(session),
+            is_shared,
+            title: format!("Title {name}"),
+            playlist: None,
+            video: is_shared.then_some(video),
+            language: Some("en".into()),
+            key: ContentKey {
+                subject: if is_shared { "https://example.com/v" } else { "transcript" }.into(),
+                model: "m".into(),
+                language: "en".into(),
+                transcript: fingerprint,
+            },
+            made: Made::Written(Written { summary, usage }),
+        }
+    }
+
+    fn titles(&self, viewer: &str, query: &Query) -> Vec<String> {
+        let page = self.library.list(&id(viewer), query).unwrap();
+        page.summaries.into_iter().map(|listed| listed.summary.title).collect()
+    }
+
+    fn search(&self, viewer: &str, words: &str) -> Vec<String> {
+        self.titles(viewer, &Query { words: Some(words.into()), limit: 10, ..Query::default() })
+    }
+}
+
+fn id(text: &str) -> Identifier {
+    text.parse().unwrap()
+}
+
+fn all() -> Query {
+    Query { limit: 100, ..Query::default() }
+}
+
+#[test]
+fn what_is_sent_is_its_sessions_and_videos_are_everyones() {
+    let house = House::new(Limits::default());
+    house.add("1", "me", false, "One.");
+    house.add("2", "you", false, "Two.");
+    house.add("3", "you", true, "Three.");
+    assert_eq!(house.titles("me", &all()), ["Title 3", "Title 1"]);
+    assert_eq!(house.titles("you", &all()), ["Title 3", "Title 2"]);
+    assert_eq!(house.titles("them", &all()), ["Title 3"]);
+    let find = |viewer, name| house.library.find(&id(viewer), &id(name)).unwrap();
+    assert!(find("me", "1").is_some() && find("you", "1").is_none() && find("me", "4").is_none());
+    let shared = find("me", "3").unwrap();
+    assert_eq!(shared.kept.video.unwrap().duration, Some(Duration::from_millis(1_500)));
+    assert_eq!(shared.content.summary.sentences[0].text, "Three.");
+    let said = house.library.transcript(shared.transcript).unwrap().unwrap();
+    assert_eq!(said.cues[0].text, "Three.");
+}
+
+#[test]
+fn whoever_asks_again_gets_one_row_at_the_top_and_the_old_id_leads_to_it() {
+    let house = House::new(Limits::default());
+    house.add("1", "me", false, "One.");
+    house.add("2", "me", false, "Two.");
+    let again = house.new_summary("3", "me", false, "One.");
+    let found = house.library.content(&again.key).unwrap().unwrap();
+    let again = NewSummary { made: Made::Found(found.number), ..again };
+    let added = house.library.add(&again).unwrap();
+    assert_eq!(added.summary.source, SummarySource::Cache);
+    assert_eq!(house.titles("me", &all()), ["Title 3", "Title 2"]);
+    let old = house.library.find(&id("me"), &id("1")).unwrap().unwrap();
+    assert_eq!(old.kept.id, id("3"));
+    // Another session has a row of its own for the same content.
+    let theirs = house.new_summary("4", "you", false, "One.");
+    house.library.add(&NewSummary { made: Made::Found(found.number), ..theirs }).unwrap();
+    assert_eq!(house.titles("me", &all()).len(), 2);
+    assert_eq!(house.search("me", "one"), ["Title 3"]);
+    house.library.remove(&id("me"), &id("1")).unwrap().unwrap();
+    assert!(house.library.find(&id("me"), &id("3")).unwrap().is_none());
+    assert!(
+        house.library.find(&id("you"), &id("4")).unwrap().is_some(),
+        "its content is still there"
+    );
+}
+
+#[test]
+fn the_oldest_makes_room_and_takes_along_what_nobody_else_needs() {
+    let house = House::new(Limits { max_summaries: 2, ..Limits::default() });
+    house.add("1", "me", false, "One.");
+    assert!(house.add("2", "me", false, "Two.").evicted.is_empty());
+    let evicted = house.add("3", "me", false, "Three.").evicted;
+    assert_eq!(evicted.iter().map(|summary| summary.id.as_str()).collect::<Vec<_>>(), ["1"]);
+    assert_eq!(house.titles("me", &all()), ["Title 3", "Title 2"]);
+    assert!(house.search("me", "one").is_empty());
+    let one = Transcript::parse(Format::Text, "One.").unwrap().fingerprint();
+    assert_eq!(house.library.transcript(one).unwrap(), None);
+    let figures = house.library.figures().unwrap();
+    assert_eq!((figures.summaries, figures.evictions), (2, 1));
+    assert_eq!(
+        figures.usage,
+        [("m".into(), Usage { requests: 3, prompt_tokens: 21, ..Usage::default() })]
+    );
+}
+
+#[test]
+fn the_newest_stays_however_large_it_is() {
+    let house =
+        House::new(Limits { max_summary_bytes: 1, max_transcript_bytes: 1, ..Limits::default() });
+    house.add("1", "me", false, "One.");
+    assert_eq!(house.add("2", "me", false, "Two.").evicted.len(), 1);
+    assert_eq!(house.titles("me", &all()), ["Title 2"]);
+}
+
+#[test]
+fn what_is_too_old_goes_when_something_new_comes() {
+    let house = House::new(Limits { summary_age: Duration::from_secs(60), ..Limits::default() });
+    house.add("1", "me", false, "One.");
+    house.clock.advance(Duration::from_secs(59));
+    assert!(house.add("2", "me", false, "Two.").evicted.is_empty());
+    house.clock.advance(Duration::from_secs(2));
+    assert_eq!(house.add("3", "me", false, "Three.").evicted[0].id, id("1"));
+}
+
+#[test]
+fn a_video_is_known_for_a_while() {
+    let house = House::new(Limits { video_age: Duration::from_secs(60), ..Limits::default() });
+    let transcript =
+        Transcript::parse(Format::WebVtt, "WEBVTT\n\n00:01.000 --> 00:02.500\nHi.").unwrap();
+    let known = KnownVideo {
+        facts: house.new_summary("x", "me", true, "X.").video.unwrap(),
+        language: "en".into(),
+        is_automatic: true,
+        transcript: house.library.put_transcript(&transcript).unwrap(),
+        fetched_ms: house.clock.unix_ms(),
+    };
+    house.library.put_video("key", "", &known).unwrap();
+    assert_eq!(house.library.video("key", "").unwrap(), Some(known.clone()));
+    assert_eq!(house.library.video("key", "de").unwrap(), None);
+    assert_eq!(house.library.transcript(known.transcript).unwrap(), Some(transcript));
+    house.clock.advance(Duration::from_secs(60));
+    assert_eq!(house.library.video("key", "").unwrap(), None);
+}
+
+#[test]
+fn a_transcript_that_is_being_summarized_is_left_alone() {
+    let house = House::new(Limits { max_transcript_bytes: 1, ..Limits::default() });
+    let busy = Transcript::parse(Format::Text, "Somebody is at this.").unwrap();
+    let busy = house.library.put_transcript(&busy).unwrap();
+    house.add("1", "me", false, "One.");
+    assert!(house.library.transcript(busy).unwrap().is_some());
+    house.clock.advance(Duration::from_secs(2 * 3_600));
+    house.add("2", "me", false, "Two.");
+    assert!(house.library.transcript(busy).unwrap().is_none());
+}
+
+#[test]
+fn uploads_wait_until_all_who_need_them_have_had_them() {
+    let house = House::new(Limits { max_upload_bytes: 10, ..Limits::default() });
+    let put = |bodies: &[&str]| {
+        let sent: Vec<_> = bodies.iter().map(|body| (Format::Text, (*body).to_owned())).collect();
+        house.library.put_uploads(&sent)
+    };
+    let first = put(&["abc", "def"]).unwrap();
+    let second = put(&["abc"]).unwrap();
+    assert_eq!(first[0], second[0]);
+    assert_eq!(put(&["too much"]), Err(LibraryError::Full { waiting_bytes: 14 }));
+    assert_eq!(house.library.figures().unwrap().upload_bytes, 6, "nothing was kept of it");
+    house.library.release_upload(&first[0]).unwrap();
+    assert_eq!(house.library.upload(&first[0]).unwrap(), Some((Format::Text, "abc".into())));
+    house.library.release_upload(&second[0]).unwrap();
+    assert_eq!(house.library.upload(&first[0]).unwrap(), None);
+    house.library.retain_uploads(&[first[1].clone(), first[1].clone()]).unwrap();
+    house.library.release_upload(&first[1]).unwrap();
+    assert!(house.library.upload(&first[1]).unwrap().is_some(), "two need it");
+    house.library.retain_uploads(&[]).unwrap();
+    assert_eq!(house.library.figures().unwrap().upload_bytes, 0);
+}
+
+#[test]
+fn a_search_finds_titles_before_summaries_before_what_was_only_said() {
+    let house = House::new(Limits::default());
+    house.add("heard", "me", false, "Nothing here. But later a walrus was seen.");
+    house.add("said", "me", false, "The walrus is a beast. It swims.");
+    let titled =
+        NewSummary { title: "My Wälrus".into(), ..house.new_summary("t", "me", false, "Other.") };
+    house.library.add(&titled).unwrap();
+    house.add("none", "me", false, "Of seals only.");
+    house.add("theirs", "you", false, "A walrus of others.");
+    assert_eq!(house.search("me", "walrus"), ["My Wälrus", "Title said", "Title heard"]);
+    assert_eq!(
+        house.search("me", "WAL"),
+        ["My Wälrus", "Title said", "Title heard"],
+        "begun words"
+    );
+    assert_eq!(house.search("me", "wal beast"), Vec::<String>::new(), "only the last may be begun");
+    assert_eq!(house.search("me", "walrus swims"), ["Title said"]);
+    let query = Query { words: Some("walrus".into()), limit: 9, ..Query::default() };
+    let page = house.library.list(&id("me"), &query).unwrap();
+    let snippet = |index: usize| {
+        let pieces = page.summaries[index].snippet.clone().unwrap_or_default();
+        let piece = |piece: &Piece| {
+            if piece.is_match { format!("<{}>", piece.text) } else { piece.text.clone() }
+        };
+        pieces.iter().map(piece).collect::<String>()
+    };
+    assert_eq!(snippet(1), "The <walrus> is a beast.");
+    assert_eq!(snippet(2), "Nothing here. But later a <walrus> was seen.");
+}
+
+#[test]
+fn what_is_typed_is_never_a_command() {
+    let house = House::new(Limits::default());
+    house.add("1", "me", false, "It is near (or not) the end.");
+    for typed in [
+        "\"",
+        "'",
+        "near(",
+        "a AND",
+        "NOT",
+        "-x",
+        "title:x",
+        "*",
+        "^",
+        "( ) { } [ ]",
+        "\u{0}",
+        "a\"b",
+        "%",
+        "é",
+        "😀",
+    ] {
+        // That it is answered at all is what counts.
+        let _ = house.search("me", typed);
+    }
+    assert_eq!(house.search("me", "near OR"), ["Title 1"]);
+    assert_eq!(house.search("me", "!!!"), Vec::<String>::new());
+}
+
+#[test]
+fn pages_stay_what_they_are_while_new_ones_come() {
+    let house = House::new(Limits::default());
+    for n in 0..5 {
+        house.add(&n.to_string(), "me", n % 2 == 0, &format!("Talk number {n}."));
+    }
+    let page = |after: Option<&str>| {
+        let query = Query { after: after.map(id), limit: 2, ..Query::default() };
+        let page = house.library.list(&id("me"), &query).unwrap();
+        let ids: Vec<_> = page.summaries.iter().map(|l| l.summary.id.to_string()).collect();
+        (ids, page.has_more)
+    };
+    assert_eq!(page(None), (vec!["4".into(), "3".into()], true));
+    house.add("5", "me", false, "Another.");
+    assert_eq!(page(Some("3")), (vec!["2".into(), "1".into()], true));
+    assert_eq!(page(Some("1")), (vec!["0".into()], false));
+    assert_eq!(page(Some("unknown")), (vec![], false));
+}
+
+#[test]
+fn playlists_are_counted_and_filtered_by() {
+    let house = House::new(Limits::default());
+    for (name, playlist) in [("1", Some("A")), ("2", Some("B")), ("3", Some("A")), ("4", None)] {
+        let playlist = playlist.map(str::to_owned);
+        let new = house.new_summary(name, "me", false, &format!("Talk {name}."));
+        house.library.add(&NewSummary { playlist, ..new }).unwrap();
+    }
+    assert_eq!(house.library.playlists(&id("me")).unwrap(), [("A".into(), 2), ("B".into(), 1)]);
+    assert_eq!(house.library.playlists(&id("you")).unwrap(), []);
+    assert_eq!(
+        house.titles("me", &Query { playlist: Some("A".into()), ..all() }),
+        ["Title 3", "Title 1"]
+    );
+    let words = Some("talk".into());
+    assert_eq!(
+        house.titles("me", &Query { playlist: Some("B".into()), words, ..all() }),
+        ["Title 2"]
+    );
+}
+
+#[test]
+fn everything_is_there_after_a_restart_and_readers_do_not_wait_for_the_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(Some(folder.path()), Limits::default());
+    house.add("1", "me", false, "One.");
+    let upload = house.library.put_uploads(&[(Format::Text, "x".into())]).unwrap();
+    let changed = house.library.0.connections.write(|transaction| {
+        transaction.execute("DELETE FROM summary", [])?;
+        // What is not committed nobody sees, and nobody waits for it.
+        assert_eq!(house.titles("me", &all()), ["Title 1"]);
+        Err::<(), _>(LibraryError::Full { waiting_bytes: 0 })
+    });
+    assert!(changed.is_err());
+    drop(house);
+    let house = House::open(Some(folder.path()), Limits::default());
+    assert_eq!(house.titles("me", &all()), ["Title 1"]);
+    assert_eq!(house.search("me", "one"), ["Title 1"]);
+    assert!(house.library.upload(&upload[0]).unwrap().is_some());
+}
+
+#[test]
+fn a_broken_database_is_put_aside_and_a_newer_one_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("summaries.db");
+    std::fs::write(&path, "this is no database, whatever its name says".repeat(100)).unwrap();
+    let house = House::open(Some(folder.path()), Limits::default());
+    house.add("1", "me", false, "One.");
+    let aside = std::fs::read_dir(folder.path()).unwrap().flatten();
+    assert!(aside.into_iter().any(|e| e.file_name().to_string_lossy().contains("broken")));
+    drop(house);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 999).unwrap();
+    drop(connection);
+    let clock = Arc::new(ManualClock::at(0));
+    let error = Library::open(Some(folder.path()), Limits::default(), clock).unwrap_err();
+    assert!(error.to_string().contains("newer version"), "{error}");
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(Some(folder.path()), Limits::default());
+    house.add("1", "me", false, "One.");
+    house
+        .library
+        .0
+        .connections
+        .write(|transaction| {
+            let pages: i64 = transaction.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            transaction.pragma_update(None, "max_page_count", pages)?;
+            Ok::<_, rusqlite::Error>(())
+        })
+        .unwrap();
+    let words: Vec<_> = (0..200_000).map(|n| format!("Word{n}.")).collect();
+    let transcript = Transcript::parse(Format::Text, &words.join(" ")).unwrap();
+    let error = house.library.put_transcript(&transcript).unwrap_err();
+    assert!(matches!(&error, LibraryError::Database(text) if text.contains("full")), "{error}");
+    assert_eq!(house.titles("me", &all()), ["Title 1"]);
+}
+
+#[test]
+fn a_list_walks_along_its_indexes() {
+    let house = House::new(Limits::default());
+    let plan = house.library.0.connections.read(|connection| {
+        let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", reading::NEWEST))?;
+        let rows = query.query_map(rusqlite::params!["me", 9, None::<String>, 5], |row| {
+            row.get::<_, String>(3)
+        })?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    });
+    let plan = plan.unwrap().join("\n");
+    assert!(plan.contains("summary_of_session") && plan.contains("summary_of_all"), "{plan}");
+    assert!(!plan.contains("SCAN summary\n"), "{plan}");
+}

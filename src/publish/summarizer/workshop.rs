@@ -1,0 +1,270 @@
+//! How one summary is made: look the video up, read its captions, look whether it was made before, and
+//! otherwise have the engine make it; keep it.
+//!
+//! Who asks for what somebody else is just making waits for it, and then finds it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Limits;
+use super::engine::Engines;
+use super::engine::{Engine, EngineError};
+use super::library::{ContentKey, KnownVideo, Library, LibraryError, Made, NewSummary, VideoFacts};
+use super::stage::{Course, Stage};
+use super::submission::{Item, Manner, Part, Source};
+use super::submissions::Submissions;
+use super::talk::Talk;
+use super::teller::News;
+use super::transcript::{Fingerprint, Transcript};
+use super::turns::{Turn, Turns};
+use super::videos::{VideoError, VideoRef, Videos};
+use crate::clock::Clock;
+use crate::event::topic::Identifier;
+use crate::publish::queues::processor::{Desk, Failure};
+
+/// The subject of what is made from a transcript that was sent along: the transcript says it all.
+const SENT: &str = "transcript";
+
+/// What summaries are made with.
+#[derive(Debug)]
+pub(in crate::publish) struct Workshop {
+    pub(super) library: Library,
+    pub(super) engines: Engines,
+    pub(super) videos: Videos,
+    pub(super) submissions: Submissions,
+    pub(super) news: Arc<News>,
+    pub(super) turns: Turns,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: Limits,
+}
+
+/// What is to be summarized, and what is known of it.
+struct Heard {
+    talk: Talk,
+    transcript: Fingerprint,
+    /// What the cache knows it by, besides its words.
+    subject: String,
+    video: Option<KnownVideo>,
+}
+
+impl Workshop {
+    /// The engine of this name, or the default one.
+    pub fn engine(&self, model: Option<&str>) -> Result<Arc<dyn Engine>, Failure> {
+        self.engines.find(model).ok_or_else(|| {
+            let asked = model.unwrap_or_default();
+            let known = self.engines.models().join(", ");
+            Failure::for_good(format!("There is no model {asked:?}; available: {known}."))
+        })
+    }
+
+    /// The size of one transcript, in bytes; 0 is no limit.
+    pub fn max_transcript_bytes(&self) -> usize {
+        self.limits.max_transcript_bytes
+    }
+
+    /// Makes the summary that a job of a submission is for; none if the job is for something else.
+    pub fn make(&self, job: &Identifier, desk: &dyn Desk) -> Option<Result<Value, Failure>> {
+        let part = self.submissions.of_job(job)?;
+        let is_video = matches!(part.item().source, Source::Video(_));
+        let course = Course::new(desk, &*self.clock, self.limits.report_pause, is_video);
+        Some(self.make_part(&part, &course))
+    }
+
+    fn make_part(&self, part: &Part, course: &Course<'_>) -> Result<Value, Failure> {
+        let (item, manner) = (part.item(), &part.submission.what.manner);
+        let engine = self.engine(manner.model.as_deref())?;
+        let heard = match &item.source {
+            Source::Video(video) => self.hear(video, manner, course)?,
+            Source::Upload(_) => self.read(item, manner, course)?,
+        };
+        course.enter(Stage::Cache, "Looking whether it was summarized before")?;
+        let key = ContentKey {
+            subject: heard.subject.clone(),
+            model: engine.model().to_owned(),
+            language: heard.talk.language.clone().unwrap_or_default(),
+            transcript: heard.transcript,
+        };
+        let _turn = self.take_turn(format!("summary {key:?}"), course)?;
+        let found = if manner.refresh { None } else { self.library.content(&key)? };
+        let made = match found {
+            Some(content) => Made::Found(content.number),
+            None => Made::Written(summarize(&*engine, &heard.talk, course)?),
+        };
+        course.enter(Stage::Store, "Keeping the summary")?;
+        self.keep(part, heard, key, made)
+    }
+
+    /// What is said in a video.
+    fn hear(
+        &self,
+        video: &VideoRef,
+        manner: &Manner,
+        course: &Course<'_>,
+    ) -> Result<Heard, Failure> {
+        let wanted = manner.language.as_deref();
+        course.enter(Stage::Lookup, "Looking the video up")?;
+        let work = format!("video {} {}", video.key(), wanted.unwrap_or_default());
+        let _turn = self.take_turn(work, course)?;
+        if !manner.refresh
+            && let Some(heard) = self.recall(video, wanted)?
+        {
+            course.note(facts(&heard));
+            return Ok(heard);
+        }
+        let is_cancelled = || course.is_cancelled();
+        let found = self.videos.look_up(video, &is_cancelled)?;
+        course.note(json!({"title": found.video.title, "video_id": found.video.id}));
+        course.enter(Stage::Transcript, "Fetching the transcript")?;
+        let captions = self.videos.captions(&found, wanted, &is_cancelled)?;
+        let parsed = Transcript::parse(captions.format, &captions.body);
+        let transcript = parsed.map_err(|e| Failure::for_good(format!("The captions: {e}.")))?;
+        let known = KnownVideo {
+            facts: VideoFacts {
+                id: found.video.id,
+                url: found.video.url,
+                title: found.video.title,
+                duration: found.video.duration,
+                uploader: found.video.uploader,
+                chapters: found.video.chapters,
+            },
+            language: captions.language,
+            is_automatic: captions.is_automatic,
+            transcript: self.library.put_transcript(&transcript)?,
+            fetched_ms: self.clock.unix_ms(),
+        };
+        self.library.put_video(video.key(), wanted.unwrap_or_default(), &known)?;
+        let heard = Heard::of_video(video, known, transcript);
+        course.note(facts(&heard));
+        Ok(heard)
+    }
+
+    /// What was said in a video, if that was asked not long ago.
+    fn recall(&self, video: &VideoRef, wanted: Option<&str>) -> Result<Option<Heard>, Failure> {
+        let Some(known) = self.library.video(video.key(), wanted.unwrap_or_default())? else {
+            return Ok(None);
+        };
+        let transcript = self.library.transcript(known.transcript)?;
+        Ok(transcript.map(|transcript| Heard::of_video(video, known, transcript)))
+    }
+
+    /// What was sent along.
+    fn read(&self, item: &Item, manner: &Manner, course: &Course<'_>) -> Result<Heard, Failure> {
+        course.enter(Stage::Transcript, "Reading the transcript")?;
+        let Source::Upload(upload) = &item.source else {
+            return Err(Failure::for_good("There is no transcript."));
+        };
+        let sent = self.library.upload(upload)?;
+        let lost = || Failure::for_good("The transcript is not here any more; send it again.");
+        let (format, body) = sent.ok_or_else(lost)?;
+        let transcript = Transcript::parse(format, &body);
+        let transcript = transcript.map_err(|error| Failure::for_good(error.to_string()))?;
+        let fingerprint = self.library.put_transcript(&transcript)?;
+        let talk = Talk {
+            title: item.title.clone(),
+            language: manner.language.clone(),
+            chapters: Vec::new(),
+            transcript,
+        };
+        Ok(Heard { talk, transcript: fingerprint, subject: SENT.to_owned(), video: None })
+    }
+
+    fn take_turn(&self, work: String, course: &Course<'_>) -> Result<Turn<'_>, Failure> {
+        if self.turns.is_taken(&work) {
+            course.note(json!({"waits_for": "another request for the same"}));
+        }
+        let turn = self.turns.take(work, || course.is_cancelled());
+        turn.ok_or_else(|| Failure::retryable("It was left off."))
+    }
+
+    fn keep(
+        &self,
+        part: &Part,
+        heard: Heard,
+        key: ContentKey,
+        made: Made,
+    ) -> Result<Value, Failure> {
+        let item = part.item();
+        let source = if matches!(made, Made::Found(_)) { "cache" } else { "generated" };
+        let added = self.library.add(&NewSummary {
+            id: item.id.clone(),
+            session: part.submission.session.clone(),
+            // What has a public address is no secret.
+            is_shared: heard.video.is_some(),
+            title: heard.talk.title,
+            playlist: item.playlist.clone(),
+            video: heard.video.map(|known| known.facts),
+            language: heard.talk.language,
+            key,
+            made,
+        })?;
+        self.news.evicted(added.evicted);
+        let summary = added.summary;
+        Ok(json!({
+            "summary_id": summary.id,
+            "title": summary.title,
+            "source": source,
+            "model_used": summary.model,
+            "playlist": summary.playlist,
+            "video_id": summary.video.as_ref().map(|video| &video.id),
+            "url": summary.video.as_ref().map(|video| &video.url),
+            "is_shared": summary.is_shared,
+        }))
+    }
+}
+
+impl Heard {
+    fn of_video(video: &VideoRef, known: KnownVideo, transcript: Transcript) -> Self {
+        let talk = Talk {
+            title: known.facts.title.clone(),
+            language: Some(known.language.clone()).filter(|language| !language.is_empty()),
+            chapters: known.facts.chapters.clone(),
+            transcript,
+        };
+        let subject = video.key().to_owned();
+        Self { talk, transcript: known.transcript, subject, video: Some(known) }
+    }
+}
+
+/// What watchers are told of a video.
+fn facts(heard: &Heard) -> Value {
+    let video = heard.video.as_ref().map(|known| &known.facts);
+    json!({
+        "title": heard.talk.title,
+        "video_id": video.map(|video| &video.id),
+        "url": video.map(|video| &video.url),
+        "language": heard.talk.language,
+    })
+}
+
+fn summarize(
+    engine: &dyn Engine,
+    talk: &Talk,
+    course: &Course<'_>,
+) -> Result<super::engine::Written, Failure> {
+    course.enter(Stage::Summarize, "Summarizing")?;
+    let mut watch = |percent: u8| -> ControlFlow<()> { course.within(percent) };
+    Ok(engine.summarize(talk, &mut watch)?)
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Stopped => Self::retryable("It was left off."),
+            EngineError::Failed { message, is_retryable } => Self { message, is_retryable },
+        }
+    }
+}
+
+impl From<VideoError> for Failure {
+    fn from(error: VideoError) -> Self {
+        Self { message: error.to_string(), is_retryable: error.is_retryable() }
+    }
+}
+
+impl From<LibraryError> for Failure {
+    fn from(error: LibraryError) -> Self {
+        Self::retryable(format!("The summaries' database: {error}."))
+    }
+}

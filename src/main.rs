@@ -22,7 +22,7 @@ use tidings::publish::pubsub::Pubsub;
 use tidings::publish::queues::config::{ProcessorChoice, QueueConfig};
 use tidings::publish::queues::{Ground, Queues};
 use tidings::publish::summarizer::engine::Engines;
-use tidings::publish::summarizer::library::{self, Library};
+use tidings::publish::summarizer::library::Library;
 use tidings::publish::summarizer::videos::{self, Videos};
 use tidings::publish::summarizer::{self, Summarizer};
 use tidings::serve::{self, App, listener};
@@ -187,16 +187,16 @@ fn start(
     )?;
     let configs = processors::with_built_in(settings.queues, &settings.summaries);
     check_summaries(&configs, settings.summarizer)?;
-    let library =
-        library::Limits { max_upload_bytes: settings.summaries.queue_bytes, ..settings.library };
     let data_dir = Some(settings.data_dir.as_path()).filter(|path| !path.as_os_str().is_empty());
-    let library = Library::open(data_dir, library, clock.clone())?;
-    let videos =
-        videos::Limits { private_addresses: settings.fetch.private_addresses, ..settings.videos };
+    let library = Library::open(data_dir, settings.library, clock.clone())?;
+    let surroundings = videos::Surroundings {
+        private_addresses: settings.fetch.private_addresses,
+        environment: settings.environment,
+    };
     let tools = summarizer::Tools::new(
         library,
         Engines::new(settings.summary_length),
-        Videos::new(videos, clock.clone()),
+        Videos::new(settings.videos, surroundings, clock.clone()),
         (jobs.records(), &found),
         &settings.summaries,
         clock.clone(),

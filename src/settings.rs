@@ -32,6 +32,7 @@ use self::typed::Given;
 pub use self::typed::Origin;
 use crate::access::oidc;
 use crate::publish::processors::resume;
+use crate::publish::queues::config::Environment;
 use crate::publish::queues::{self as publish_queues, config::QueueConfig};
 use crate::publish::summarizer::textrank::Length;
 use crate::publish::summarizer::{library, videos};
@@ -98,6 +99,8 @@ pub struct Settings {
     pub summary_length: Length,
     /// What may be asked of videos.
     pub videos: videos::Limits,
+    /// What programs that are started find in their environment.
+    pub environment: Environment,
     /// How many summaries are kept.
     pub library: library::Limits,
     /// What documents may be fetched.
@@ -136,6 +139,7 @@ impl Default for Settings {
             summaries: summarizer::Limits::default(),
             summary_length: Length::default(),
             videos: videos::Limits::default(),
+            environment: Environment::default(),
             library: library::Limits::default(),
             fetch: fetch::Limits::default(),
             jobs: jobs::Limits::default(),
@@ -265,7 +269,7 @@ fn read_inheriting(
         }
     };
     settings.queues = queues.iter().map(queues::Queue::config).collect();
-    settings.videos.environment = for_commands;
+    settings.environment = for_commands;
     Ok(Reading { command: command_line.command, settings, inherited, origins, queues })
 }
 

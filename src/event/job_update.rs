@@ -90,7 +90,7 @@ pub struct JobUpdate {
 
 /// Writes a number that is a whole one as such.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub(super) fn write_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn write_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     let whole = *number as i64;
     // Exactly: what is not the same number is not whole.
     #[expect(clippy::float_cmp, reason = "see above")]

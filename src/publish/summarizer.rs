@@ -92,8 +92,6 @@ pub struct Limits {
     pub max_transcripts: usize,
     /// The size of one transcript, in bytes; 0 is no limit. Automatic captions take about 600 KB an hour.
     pub max_transcript_bytes: usize,
-    /// Bytes of transcripts that may wait for a worker; 0 is no limit.
-    pub queue_bytes: usize,
     /// Items of ended batches that are remembered; the oldest batch is forgotten first. 0 is no limit.
     pub kept_items: usize,
     /// Playlists that are looked up at the same time; at least 1.
@@ -113,7 +111,6 @@ impl Default for Limits {
             max_items: 500,
             max_transcripts: 50,
             max_transcript_bytes: 4 << 20,
-            queue_bytes: 64 << 20,
             kept_items: 10_000,
             lookups: 4,
             report_pause: Duration::from_secs(1),
@@ -167,10 +164,27 @@ impl Tools {
     pub(in crate::publish) fn for_tests(length: textrank::Length, limits: &Limits) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(crate::clock::ManualClock::at(0));
         let library = Library::open(None, library::Limits::default(), clock.clone()).unwrap();
-        let videos = videos::Limits { yt_dlp: String::new(), ..videos::Limits::default() };
-        let videos = Videos::new(videos, clock.clone());
+        let videos = Videos::off(clock.clone());
         let records = (&Records::in_memory().unwrap(), &[][..]);
         Self::new(library, Engines::new(length), videos, records, limits, clock)
+    }
+
+    /// Tools that would ask for videos, if they were used.
+    #[cfg(test)]
+    fn with_videos(limits: &Limits, library: library::Limits) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(crate::clock::ManualClock::at(0));
+        let library = Library::open(None, library, clock.clone()).unwrap();
+        let surroundings = videos::Surroundings::default();
+        let videos = Videos::new(videos::Limits::default(), surroundings, clock.clone());
+        let records = (&Records::in_memory().unwrap(), &[][..]);
+        Self::new(
+            library,
+            Engines::new(textrank::Length::default()),
+            videos,
+            records,
+            limits,
+            clock,
+        )
     }
 
     pub(in crate::publish) fn workshop(&self) -> Arc<Workshop> {
@@ -297,8 +311,13 @@ impl Summarizer {
         Some(BatchReport::of(submission, &update, &parts, now_ms))
     }
 
-    /// What of the library the session may see and asks for.
-    pub fn summaries(&self, session: &Identifier, query: &Query) -> Result<Page, LibraryError> {
+    /// What of the library the session may see and asks for; none if it does not see what that is to come
+    /// behind.
+    pub fn summaries(
+        &self,
+        session: &Identifier,
+        query: &Query,
+    ) -> Result<Option<Page>, LibraryError> {
         self.0.workshop.library.list(session, query)
     }
 

@@ -149,10 +149,6 @@ pub(super) fn find(request: &Request) -> Result<Route, Problem> {
     let (mut allowed, mut known) = (Vec::new(), OTHER);
     for (candidate, pattern, body, handler) in TABLE {
         let Some(parameters) = matches(pattern, &segments) else { continue };
-        // What a path is, the first pattern says that fits it: a word comes before `{}`.
-        if known != OTHER && known != *pattern {
-            continue;
-        }
         if candidate == method {
             return Ok(Route { pattern, handler: *handler, parameters, body: *body });
         }

@@ -35,3 +35,4 @@ mod subscriptions;
 mod summaries;
 mod support;
 mod tidy;
+mod videos;

@@ -157,8 +157,10 @@ fn a_bad_request_is_answered_with_what_would_be_right() {
     check(json!({}), 422, "invalid", "transcripts");
     check(json!({"transcripts": [{"text": "a", "vtt": "b"}]}), 422, "invalid", "transcripts[0]");
     check(json!({"transcripts": [{"text": 7}]}), 422, "invalid", "transcripts[0].text");
-    check(json!({"videos": ["x"]}), 422, "not_available", "videos");
-    check(json!({"playlist": "x"}), 422, "not_available", "playlist");
+    check(json!({"videos": ["x"]}), 422, "invalid", "videos[0]");
+    check(json!({"videos": ["https://example.com/"]}), 422, "video_forbidden", "videos[0]");
+    check(json!({"playlist": "x"}), 422, "invalid", "playlist");
+    check(json!({"language": "??", "videos": ["dQw4w9WgXcQ"]}), 422, "invalid", "language");
     let other = json!({"model": "gpt-4o", "transcripts": [{"text": "a"}]});
     check(other, 422, "unknown_model", "model");
     assert_eq!(server.post("/api/v1/summaries", "{").head.status, 400);

@@ -300,6 +300,11 @@ impl Library {
         })))
     }
 
+    /// What may be kept.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
     /// The numbers of this moment.
     pub fn figures(&self) -> Result<Figures, LibraryError> {
         let totals = self.0.connections.read(shelf::totals)?;

@@ -11,7 +11,7 @@ use super::submission::Submission;
 use super::teller::Outcome;
 use crate::clock::Clock;
 use crate::event::batch_update::BatchUpdate;
-use crate::event::job_update::{JobStatus, JobUpdate};
+use crate::event::job_update::{JobStatus, JobUpdate, write_number};
 use crate::event::time::iso;
 use crate::event::topic::{Identifier, Topic};
 use crate::event::{EventData, EventKey, EventName, NewEvent};
@@ -44,6 +44,8 @@ impl fmt::Debug for Reporter {
 pub(super) struct Scene<'a> {
     pub submission: &'a Submission,
     pub batch: &'a BatchUpdate,
+    /// Items whose end was told, this one's included.
+    pub ended: usize,
 }
 
 /// The item that a report is about. (A video, in the words of the page.)
@@ -71,6 +73,7 @@ struct Progress<'a> {
     batch_id: &'a Identifier,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'a str>,
+    #[serde(serialize_with = "write_number")]
     percent: f64,
     eta_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -232,7 +235,7 @@ impl Reporter {
 
     fn progress<'a>(
         &self,
-        Scene { submission, batch }: Scene<'a>,
+        Scene { submission, batch, ended }: Scene<'a>,
         status: &'static str,
         message: String,
         fill: impl FnOnce(&mut Progress<'a>),
@@ -240,7 +243,7 @@ impl Reporter {
         let mut data = Progress {
             status,
             message,
-            progress: batch.ended,
+            progress: ended,
             total: batch.total,
             current_video: None,
             batch_id: &batch.batch_id,

@@ -103,7 +103,7 @@ impl Summarizer {
         is_unwanted: &dyn Fn() -> bool,
     ) -> Result<Accepted, SubmitError> {
         let workshop = &self.0.workshop;
-        let plan = request.check(&self.0.limits, &workshop.engines, &workshop.videos)?;
+        let plan = request.check(&self.0.limits, workshop)?;
         let playlist = match &plan.playlist {
             Some(playlist) => Some(self.look_up(playlist, is_unwanted)?),
             None => None,

@@ -200,7 +200,6 @@ impl Teller {
             return;
         }
         let Some(batch) = self.batch(&part.submission) else { return };
-        let scene = Scene { submission: &part.submission, batch: &batch };
         let facts = update.data.as_ref().map(|data| serde_json::from_str(data.get()));
         let facts: Facts = facts.and_then(Result::ok).unwrap_or_default();
         let item = part.item();
@@ -212,9 +211,18 @@ impl Teller {
         };
         let told = self.told.entry(part.submission.id.clone());
         let told = told.or_insert_with(|| Told::nothing(&part.submission));
+        let scene = |told: &Told| Scene {
+            submission: &part.submission,
+            batch: &batch,
+            ended: batch.total.saturating_sub(told.open.len()),
+        };
         if !std::mem::replace(&mut told.has_begun, true) {
-            self.reporter.starting(scene);
+            self.reporter.starting(scene(told));
         }
+        if update.is_terminal() {
+            told.open.remove(&part.index);
+        }
+        let scene = scene(told);
         match update.status {
             JobStatus::Completed => self.tell_result(part, scene, update),
             JobStatus::Failed if update.is_terminal() => {
@@ -229,9 +237,6 @@ impl Teller {
             }
         }
         self.let_go(part);
-        if let Some(told) = self.told.get_mut(&part.submission.id) {
-            told.open.remove(&part.index);
-        }
         self.tell_end(&part.submission);
     }
 
@@ -321,7 +326,7 @@ impl Teller {
         let Some(batch) = self.batches.get(&submission.id) else { return };
         let is_told = self.told.get(&submission.id).is_some_and(|told| told.open.is_empty());
         if is_told && batch.is_terminal() && !submission.is_closed() {
-            self.reporter.ended(Scene { submission, batch: &batch });
+            self.reporter.ended(Scene { submission, batch: &batch, ended: batch.total });
             self.workshop.submissions.close(submission);
             self.told.remove(&submission.id);
         }

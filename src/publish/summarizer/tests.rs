@@ -112,8 +112,7 @@ impl Bench {
             Engines::new(textrank::Length::default())
         };
         let library = Library::open(folder, library, clock.clone()).unwrap();
-        let videos = videos::Limits { yt_dlp: String::new(), ..videos::Limits::default() };
-        let videos = Videos::new(videos, clock.clone());
+        let videos = Videos::off(clock.clone());
         let tools =
             Tools::new(library, engines, videos, (&records, &found), &limits, clock.clone());
         let queue: Identifier = QUEUE.parse().unwrap();

@@ -44,8 +44,6 @@ pub struct Limits {
     pub yt_dlp: String,
     /// The hosts that may be asked: `example.com`, `*.example.com` for what lies below it, or `*` for all.
     pub hosts: Vec<String>,
-    /// Whether addresses that are not on the public internet may be asked too.
-    pub private_addresses: bool,
     /// How long one question may take; zero: as long as it takes.
     pub timeout: Duration,
     /// The size of one answer, in bytes: of what is known of a video or a playlist, or of captions. 0 is no
@@ -53,10 +51,17 @@ pub struct Limits {
     pub max_answer_bytes: usize,
     /// Videos of a playlist that are taken, the first; 0 is no limit.
     pub max_playlist_videos: usize,
-    /// What the program finds in its environment.
-    pub environment: Environment,
     /// The language of captions if neither the request nor the video says one; empty: any.
     pub language: String,
+}
+
+/// Where questions are asked from.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Whether addresses that are not on the public internet may be asked too.
+    pub private_addresses: bool,
+    /// What the program finds in its environment.
+    pub environment: Environment,
 }
 
 /// The hosts that a video of YouTube needs.
@@ -76,11 +81,9 @@ impl Default for Limits {
         Self {
             yt_dlp: "yt-dlp".into(),
             hosts: YOUTUBE_HOSTS.map(str::to_owned).into(),
-            private_addresses: false,
             timeout: Duration::from_secs(90),
             max_answer_bytes: 32 << 20,
             max_playlist_videos: 200,
-            environment: Environment::default(),
             language: "en".into(),
         }
     }
@@ -154,6 +157,7 @@ pub struct Videos(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     limits: Limits,
+    environment: Environment,
     gate: Gate,
     clock: Arc<dyn Clock>,
     /// Whether the program was found new enough.
@@ -162,9 +166,18 @@ struct Shared {
 
 impl Videos {
     /// Asks within these limits.
-    pub fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
-        let gate = Gate::new("video_hosts", limits.hosts.clone(), limits.private_addresses);
-        Self(Arc::new(Shared { limits, gate, clock, is_new_enough: Mutex::new(false) }))
+    pub fn new(limits: Limits, surroundings: Surroundings, clock: Arc<dyn Clock>) -> Self {
+        let Surroundings { private_addresses, environment } = surroundings;
+        let gate = Gate::new("video_hosts", limits.hosts.clone(), private_addresses);
+        let is_new_enough = Mutex::new(false);
+        Self(Arc::new(Shared { limits, environment, gate, clock, is_new_enough }))
+    }
+
+    /// Asks for nothing.
+    #[cfg(test)]
+    pub(super) fn off(clock: Arc<dyn Clock>) -> Self {
+        let limits = Limits { yt_dlp: String::new(), ..Limits::default() };
+        Self::new(limits, Surroundings::default(), clock)
     }
 
     /// Whether videos are on.
@@ -297,7 +310,8 @@ impl Videos {
 
     fn start(&self) -> Result<Run<'_>, VideoError> {
         let shared = &self.0;
-        Run::prepare(&shared.limits, &shared.gate, &*shared.clock).map_err(|e| cannot_run(&e))
+        Run::prepare(&shared.limits, &shared.environment, &shared.gate, &*shared.clock)
+            .map_err(|e| cannot_run(&e))
     }
 }
 

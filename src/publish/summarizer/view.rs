@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::submission::{Item, Submission};
 use super::teller::eta_seconds;
 use crate::event::batch_update::BatchUpdate;
-use crate::event::job_update::JobStatus;
+use crate::event::job_update::{JobStatus, write_number};
 use crate::event::topic::Identifier;
 use crate::publish::batches;
 use crate::publish::jobs::Job;
@@ -93,6 +93,7 @@ pub struct BatchReport {
     /// How many failed.
     pub failed: usize,
     /// How much of the work is over, from 0 to 100.
+    #[serde(serialize_with = "write_number")]
     pub percent: f64,
     /// How long the rest will take; none if that cannot be said.
     pub eta_seconds: Option<u64>,

@@ -83,6 +83,7 @@ pub fn list(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
     let query = query(call, MAX_LIMIT)?;
     let page = visit.summarizer.summaries(&visit.session, &query).map_err(|e| not_read(&e))?;
+    let page = page.ok_or_else(|| wrong(AFTER))?;
     let playlists = visit.summarizer.library().playlists(&visit.session);
     let playlists = playlists.map_err(|e| not_read(&e))?.into_iter();
     let playlists: Vec<_> =
@@ -209,9 +210,14 @@ const MAX_LIMIT: usize = 1_000;
 /// Nobody types more to look for.
 const MAX_SEARCH_BYTES: usize = 1_000;
 
+const AFTER: &str = "`after` is the `next` of the page before.";
+
+fn wrong(detail: &str) -> Problem {
+    Problem::bad_request("invalid_parameter", detail)
+}
+
 /// What is asked of the library.
 pub(super) fn query(call: &Call<'_>, default_limit: usize) -> Result<Query, Problem> {
-    let wrong = |detail: String| Problem::bad_request("invalid_parameter", detail);
     let given = |name: &str| {
         let value = call.request.query(name).filter(|value| !value.trim().is_empty());
         value.map(std::borrow::Cow::into_owned)
@@ -220,15 +226,15 @@ pub(super) fn query(call: &Call<'_>, default_limit: usize) -> Result<Query, Prob
         None => default_limit,
         Some(text) => {
             let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-            limit.ok_or_else(|| wrong(format!("`limit` is a number between 1 and {MAX_LIMIT}.")))?
+            limit
+                .ok_or_else(|| wrong(&format!("`limit` is a number between 1 and {MAX_LIMIT}.")))?
         }
     };
-    let after = call.request.query("after").map(|id| id.parse());
-    let after = after.transpose();
-    let after = after.map_err(|_| wrong("`after` is the `next` of the page before.".into()))?;
+    let after = call.request.query("after").map(|id| id.parse()).transpose();
+    let after = after.map_err(|_| wrong(AFTER))?;
     let words = given("q");
     if words.as_ref().is_some_and(|words| words.len() > MAX_SEARCH_BYTES) {
-        return Err(wrong(format!("`q` has at most {MAX_SEARCH_BYTES} bytes.")));
+        return Err(wrong(&format!("`q` has at most {MAX_SEARCH_BYTES} bytes.")));
     }
     Ok(Query { words, playlist: given("playlist"), after, limit })
 }

@@ -27,7 +27,7 @@ pub(super) static SUMMARIES: &[Setting] = &[
     ),
     Setting::new(
         "summary_queue_bytes",
-        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.summaries.queue_bytes),
+        Bytes(0..=1024 * GIBIBYTE, |s| &mut s.library.max_upload_bytes),
         "Bytes of transcripts that may wait for a worker; 0 is no limit",
     ),
     Setting::new(

@@ -66,13 +66,13 @@ pub struct WholeSummary {
 }
 
 impl Library {
-    /// What a viewer sees of the library and asks for.
-    pub fn list(&self, viewer: &Identifier, query: &Query) -> Result<Page, LibraryError> {
+    /// What a viewer sees of the library and asks for; none if it does not see what that is to come behind.
+    pub fn list(&self, viewer: &Identifier, query: &Query) -> Result<Option<Page>, LibraryError> {
         let wanted = query.words.as_deref().map(Wanted::of);
         let page = self.0.connections.read(|connection| match &wanted {
             None => newest(connection, viewer, query),
             // Nothing but marks was typed.
-            Some(None) => Ok(Page::default()),
+            Some(None) => Ok(Some(Page::default())),
             Some(Some(wanted)) => found(connection, viewer, query, wanted),
         });
         Ok(page?)
@@ -138,11 +138,17 @@ pub(super) const NEWEST: &str = "
                        ORDER BY number DESC LIMIT ?4)
     ) ORDER BY number DESC LIMIT ?4";
 
-fn newest(connection: &Connection, viewer: &Identifier, query: &Query) -> rusqlite::Result<Page> {
+fn newest(
+    connection: &Connection,
+    viewer: &Identifier,
+    query: &Query,
+) -> rusqlite::Result<Option<Page>> {
     let before = match &query.after {
         None => i64::MAX,
-        // Behind one that is gone there is nothing.
-        Some(id) => visible(connection, viewer, id)?.unwrap_or(0),
+        Some(id) => match visible(connection, viewer, id)? {
+            Some(number) => number,
+            None => return Ok(None),
+        },
     };
     let mut select = connection.prepare_cached(NEWEST)?;
     let limit = query.limit.saturating_add(1) as i64;
@@ -162,7 +168,7 @@ fn newest(connection: &Connection, viewer: &Identifier, query: &Query) -> rusqli
         let summary = one(connection, number)?;
         summaries.extend(summary.map(|summary| Listed { summary, snippet: None }));
     }
-    Ok(Page { summaries, total: total as usize, has_more })
+    Ok(Some(Page { summaries, total: total as usize, has_more }))
 }
 
 /// What fits a search best: a word in a title counts more than one in a summary, and that more than one that was
@@ -172,7 +178,7 @@ fn found(
     viewer: &Identifier,
     query: &Query,
     wanted: &Wanted,
-) -> rusqlite::Result<Page> {
+) -> rusqlite::Result<Option<Page>> {
     let mut select = connection.prepare_cached(
         "SELECT s.number, s.id FROM words JOIN summary s ON s.number = words.rowid
          WHERE words MATCH ?1 AND (s.is_shared = 1 OR s.session = ?2)
@@ -185,9 +191,10 @@ fn found(
     let all: Vec<_> = select.query_map(values, row)?.collect::<Result<_, _>>()?;
     let begin = match &query.after {
         None => 0,
-        Some(after) => {
-            all.iter().position(|(_, id)| id == after.as_str()).map_or(all.len(), |at| at + 1)
-        }
+        Some(after) => match all.iter().position(|(_, id)| id == after.as_str()) {
+            Some(at) => at + 1,
+            None => return Ok(None),
+        },
     };
     let mut summaries = Vec::new();
     for (number, _) in all.iter().skip(begin).take(query.limit) {
@@ -203,5 +210,5 @@ fn found(
         summaries.push(Listed { summary: kept, snippet });
     }
     let has_more = all.len() > begin + query.limit;
-    Ok(Page { summaries, total: all.len(), has_more })
+    Ok(Some(Page { summaries, total: all.len(), has_more }))
 }

@@ -43,6 +43,7 @@ const ALWAYS: &[&str] = &[
 /// A run that is about to be.
 pub(super) struct Run<'a> {
     limits: &'a Limits,
+    environment: &'a Environment,
     clock: &'a dyn Clock,
     folder: TempDir,
     guard: Guard,
@@ -59,9 +60,14 @@ pub(super) struct Output {
 
 impl<'a> Run<'a> {
     /// Makes the folder and the way to the network.
-    pub fn prepare(limits: &'a Limits, gate: &Gate, clock: &'a dyn Clock) -> io::Result<Self> {
+    pub fn prepare(
+        limits: &'a Limits,
+        environment: &'a Environment,
+        gate: &Gate,
+        clock: &'a dyn Clock,
+    ) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("tidings-video-").tempdir()?;
-        Ok(Self { limits, clock, folder, guard: Guard::start(gate.clone())? })
+        Ok(Self { limits, environment, clock, folder, guard: Guard::start(gate.clone())? })
     }
 
     /// Asks something, perhaps about a video that was looked up before, and waits for the answer.
@@ -103,7 +109,7 @@ impl<'a> Run<'a> {
     }
 
     fn environment(&self) -> Environment {
-        let mut environment = self.limits.environment.clone();
+        let mut environment = self.environment.clone();
         let proxy = self.guard.url();
         let folder = self.folder.path().as_os_str();
         let ours = [

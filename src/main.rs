@@ -195,7 +195,7 @@ fn start(
     };
     let tools = summarizer::Tools::new(
         library,
-        Engines::new(settings.summary_length),
+        Engines::new(settings.summary_length, &settings.models, &settings.summary_model, &clock)?,
         Videos::new(settings.videos, surroundings, clock.clone()),
         (jobs.records(), &found),
         &settings.summaries,

@@ -34,6 +34,7 @@ use crate::access::oidc;
 use crate::publish::processors::resume;
 use crate::publish::queues::config::Environment;
 use crate::publish::queues::{self as publish_queues, config::QueueConfig};
+use crate::publish::summarizer::engine::chat;
 use crate::publish::summarizer::textrank::Length;
 use crate::publish::summarizer::{library, videos};
 use crate::publish::{batches, fetch, jobs, pubsub, summarizer};
@@ -97,6 +98,10 @@ pub struct Settings {
     pub summaries: summarizer::Limits,
     /// How long extracts are.
     pub summary_length: Length,
+    /// How language models are asked.
+    pub models: chat::Limits,
+    /// The engine that makes summaries if a request names none.
+    pub summary_model: String,
     /// What may be asked of videos.
     pub videos: videos::Limits,
     /// What programs that are started find in their environment.
@@ -138,6 +143,8 @@ impl Default for Settings {
             summarizer: true,
             summaries: summarizer::Limits::default(),
             summary_length: Length::default(),
+            models: chat::Limits::default(),
+            summary_model: summarizer::EXTRACTIVE.into(),
             videos: videos::Limits::default(),
             environment: Environment::default(),
             library: library::Limits::default(),

@@ -166,7 +166,7 @@ impl Tools {
         let library = Library::open(None, library::Limits::default(), clock.clone()).unwrap();
         let videos = Videos::off(clock.clone());
         let records = (&Records::in_memory().unwrap(), &[][..]);
-        Self::new(library, Engines::new(length), videos, records, limits, clock)
+        Self::new(library, Engines::built_in(length), videos, records, limits, clock)
     }
 
     /// Tools that would ask for videos, if they were used.
@@ -179,7 +179,7 @@ impl Tools {
         let records = (&Records::in_memory().unwrap(), &[][..]);
         Self::new(
             library,
-            Engines::new(textrank::Length::default()),
+            Engines::built_in(textrank::Length::default()),
             videos,
             records,
             limits,

@@ -18,6 +18,7 @@ use crate::access::keys::KeySource;
 use crate::event::EventName;
 use crate::publish::TOPIC_KINDS;
 use crate::publish::fetch::is_host_pattern;
+use crate::publish::summarizer::engine::chat::Secret;
 use crate::serve::doors::OWN_TYPES;
 
 /// One line of a table.
@@ -78,6 +79,7 @@ pub(super) enum Place<S: 'static> {
     Folder(fn(&mut S) -> &mut PathBuf),
     CommandLine(fn(&mut S) -> &mut Vec<String>),
     Text(fn(&mut S) -> &mut String),
+    Secret(fn(&mut S) -> &mut Secret),
     Texts(fn(&mut S) -> &mut Vec<String>),
     Keys(fn(&mut S) -> &mut KeySource),
     Word(&'static [&'static str], fn(&mut S) -> &mut String),
@@ -137,6 +139,9 @@ impl<S: Clone> Place<S> {
                 *at(settings) = raw.list().filter(|words| is_command(words))?;
             }
             Self::Text(at) => raw.text().filter(|text| is_line(text))?.clone_into(at(settings)),
+            Self::Secret(at) => {
+                *at(settings) = Secret::new(raw.text().filter(|text| is_line(text))?);
+            }
             Self::Texts(at) => {
                 let is_word = |text: &String| !text.is_empty() && is_line(text);
                 *at(settings) = raw.list().filter(|texts| texts.iter().all(is_word))?;
@@ -192,7 +197,7 @@ impl<S: Clone> Place<S> {
             Self::CommandLine(_) => "a list of a program and its arguments, such as \
                                      [\"python3\", \"thumbnails.py\"]"
                 .into(),
-            Self::Text(_) => "a line of text, or empty".into(),
+            Self::Text(_) | Self::Secret(_) => "a line of text, or empty".into(),
             Self::Texts(_) => "a list of texts".into(),
             Self::Keys(_) => "an http:// or https:// address, or the path of a file".into(),
             Self::Word(words, _) => words.join(" or "),
@@ -220,6 +225,9 @@ impl<S: Clone> Place<S> {
             | Self::CommandLine(at) => show_list(at(settings).iter().cloned()),
             Self::LogFilter(at) | Self::Word(_, at) => format!("\"{}\"", at(settings)),
             Self::Text(at) => show_text(at(settings)),
+            // What is shown may end up in a log or a ticket.
+            Self::Secret(at) if at(settings).reveal().is_empty() => show_text(""),
+            Self::Secret(_) => show_text("***"),
             Self::Keys(at) => show_text(&at(settings).to_string()),
             Self::Folder(at) => show_text(&at(settings).display().to_string()),
             Self::Choice(choices) => {
@@ -239,7 +247,7 @@ impl<S: Clone> Place<S> {
             Self::Address(_) => "ADDRESS:PORT".into(),
             Self::LogFilter(_) => "FILTER".into(),
             Self::Folder(_) => "DIR".into(),
-            Self::Text(_) => "TEXT".into(),
+            Self::Text(_) | Self::Secret(_) => "TEXT".into(),
             Self::Keys(_) => "URL|FILE".into(),
             Self::Choice(choices) => words(choices).join("|"),
             Self::Word(words, _) => words.join("|"),

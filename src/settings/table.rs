@@ -8,7 +8,7 @@ mod summaries;
 
 use std::ops::RangeInclusive;
 
-use self::summaries::{SUMMARIES, VIDEOS};
+use self::summaries::{MODELS, SUMMARIES, VIDEOS};
 use super::setting::Place::{
     Address, Backlog, Bytes, Choice as OneOf, Count, EventNames, EventTypes, Folder, Hosts, Keys,
     LogFilter, Milliseconds, Networks, Seconds, Text, Texts, TopicKinds,
@@ -38,6 +38,7 @@ pub(super) static GROUPS: &[(&str, &[Setting])] = &[
     ("Batches", BATCHES),
     ("Summaries", SUMMARIES),
     ("Videos", VIDEOS),
+    ("Language models", MODELS),
     ("Fetching", FETCHING),
     ("Pub/Sub", PUBSUB),
     ("Résumés", RESUMES),

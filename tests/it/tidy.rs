@@ -211,6 +211,7 @@ fn every_limit_is_a_setting() {
         ("src/publish/summarizer.rs", "summaries"),
         ("src/publish/summarizer/library.rs", "library"),
         ("src/publish/summarizer/videos.rs", "videos"),
+        ("src/publish/summarizer/engine/chat.rs", "models"),
         ("src/publish/fetch.rs", "fetch"),
         ("src/publish/jobs.rs", "jobs"),
         ("src/publish/batches.rs", "batches"),

@@ -1,18 +1,24 @@
 //! What makes summaries: the trait behind which the built-in engine and language models stand.
 
+// Language models, asked over HTTP.
+pub mod chat;
+
 // The engine that is built in.
 mod extractive;
 
 use std::fmt;
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::chat::Chat;
 use self::extractive::Extractive;
 use super::talk::{Chapter, Talk, seconds};
 use super::textrank::Length;
+use crate::clock::Clock;
 
 /// Makes summaries of one kind.
 pub trait Engine: Send + Sync + fmt::Debug {
@@ -24,14 +30,41 @@ pub trait Engine: Send + Sync + fmt::Debug {
     fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, EngineError>;
 }
 
+/// A model is not asked for more points.
+const MOST_POINTS: usize = 30;
+
 /// The engines there are.
 #[derive(Debug, Clone)]
 pub struct Engines(Vec<Arc<dyn Engine>>);
 
 impl Engines {
-    /// Those that can be had here; extracts are of this length.
-    pub fn new(length: Length) -> Self {
+    /// The one that is built in; its summaries are of this length.
+    pub fn built_in(length: Length) -> Self {
         Self(vec![Arc::new(Extractive::new(length))])
+    }
+
+    /// The same and the language models of the settings. `default` is made the default one; fails if there is no
+    /// such engine.
+    pub fn new(
+        length: Length,
+        models: &chat::Limits,
+        default: &str,
+        clock: &Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let mut engines = Self::built_in(length);
+        let points = if length.max_sentences == 0 { MOST_POINTS } else { length.max_sentences };
+        for model in &models.models {
+            let chat =
+                Chat::new(model.clone(), models.clone(), points.min(MOST_POINTS), clock.clone());
+            engines.0.push(Arc::new(chat));
+        }
+        let place = engines.0.iter().position(|engine| engine.model() == default);
+        let place = place.ok_or_else(|| {
+            let known = engines.models().join(", ");
+            io::Error::other(format!("summary_model: there is no {default:?}; available: {known}"))
+        })?;
+        engines.0[..=place].rotate_right(1);
+        Ok(engines)
     }
 
     #[cfg(test)]

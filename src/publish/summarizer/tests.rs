@@ -109,7 +109,7 @@ impl Bench {
         let engines = if is_slow {
             Engines::of(vec![engine])
         } else {
-            Engines::new(textrank::Length::default())
+            Engines::built_in(textrank::Length::default())
         };
         let library = Library::open(folder, library, clock.clone()).unwrap();
         let videos = Videos::off(clock.clone());

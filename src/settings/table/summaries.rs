@@ -1,7 +1,7 @@
 //! The settings of summaries: how they are made and kept.
 
 use super::super::setting::Place::{
-    Bytes, Choice as OneOf, Count, Hosts, Milliseconds, Seconds, Text,
+    Bytes, Choice as OneOf, Count, Hosts, Milliseconds, Seconds, Secret, Text, Texts,
 };
 use super::super::setting::{Choice, Setting};
 use super::{A_DAY, A_DAY_MS, BILLION, GIBIBYTE, MILLION};
@@ -14,6 +14,11 @@ pub(super) static SUMMARIES: &[Setting] = &[
             Choice { word: "off", choose: |s| s.summarizer = false, is_chosen: |s| !s.summarizer },
         ]),
         "Summaries of talks: the page at / and /api/v1/summaries",
+    ),
+    Setting::new(
+        "summary_model",
+        Text(|s| &mut s.summary_model),
+        "What makes summaries if a request does not say: extractive, or one of openai_models",
     ),
     Setting::new(
         "summary_workers",
@@ -137,5 +142,81 @@ pub(super) static VIDEOS: &[Setting] = &[
         "video_cache_seconds",
         Seconds(0..=BILLION, |s| &mut s.library.video_age),
         "How long a video is not looked up again; 0 always looks it up",
+    ),
+];
+
+pub(super) static MODELS: &[Setting] = &[
+    Setting::new(
+        "openai_base_url",
+        Text(|s| &mut s.models.base_url),
+        "Where language models are asked: the address before /chat/completions",
+    )
+    .also("OPENAI_BASE_URL"),
+    Setting::new(
+        "openai_api_key",
+        Secret(|s| &mut s.models.api_key),
+        "What says there who asks; everyone on this machine sees flags, so set the variable; empty is none",
+    )
+    .also("OPENAI_API_KEY"),
+    Setting::new(
+        "openai_models",
+        Texts(|s| &mut s.models.models),
+        "The models that summaries can be made by; an empty list is none",
+    ),
+    Setting::new(
+        "openai_stream",
+        OneOf(&[
+            Choice {
+                word: "on",
+                choose: |s| s.models.stream = true,
+                is_chosen: |s| s.models.stream,
+            },
+            Choice {
+                word: "off",
+                choose: |s| s.models.stream = false,
+                is_chosen: |s| !s.models.stream,
+            },
+        ]),
+        "Whether answers come piece by piece, so that progress shows",
+    ),
+    Setting::new(
+        "openai_context_tokens",
+        Count(1_000..=BILLION, |s| &mut s.models.context_tokens),
+        "Tokens that fit into a question and its answer together; longer talks are summarized in parts",
+    ),
+    Setting::new(
+        "openai_max_answer_tokens",
+        Count(100..=BILLION, |s| &mut s.models.max_answer_tokens),
+        "Tokens that an answer may have",
+    ),
+    Setting::new(
+        "openai_timeout_seconds",
+        Seconds(A_DAY, |s| &mut s.models.timeout),
+        "How long one summary may take, pauses included; 0 is no limit but that of the queue",
+    ),
+    Setting::new(
+        "openai_request_timeout_seconds",
+        Seconds(1..=86_400, |s| &mut s.models.request_timeout),
+        "How long one answer may take",
+    ),
+    Setting::new(
+        "openai_attempts",
+        Count(1..=100, |s| &mut s.models.attempts),
+        "How often a question is asked that fails for now (429, 5xx, the network)",
+    ),
+    Setting::new(
+        "openai_max_requests",
+        Count(0..=MILLION, |s| &mut s.models.max_requests),
+        "Questions about one talk, which is what bounds its cost; 0 is no limit",
+    ),
+    Setting::new(
+        "openai_prompt_price_micros",
+        Count(0..=1_000_000_000_000, |s| &mut s.models.prompt_price_micros),
+        "What a million tokens cost that the model reads, in millionths of your currency; 0 is nothing",
+    ),
+    Setting::new(
+        "openai_answer_price_micros",
+        Count(0..=1_000_000_000_000, |s| &mut s.models.answer_price_micros),
+        "The same of those that it writes",
     ),
 ];

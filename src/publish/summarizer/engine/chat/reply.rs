@@ -1,0 +1,179 @@
+//! An answer of the chat completions, whole or piece by piece: the text, and what it took.
+
+use serde::Deserialize;
+
+use crate::event::parser::EventStreamParser;
+
+/// A reply as far as it has come.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub text: String,
+    /// Tokens read and written, by the server's own count.
+    pub tokens: Option<(u64, u64)>,
+    /// The model was cut off, because the answer became too long.
+    pub is_cut: bool,
+}
+
+/// Both forms: `message` of a whole answer, `delta` of a piece.
+#[derive(Debug, Deserialize)]
+struct Completion {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    #[serde(default)]
+    usage: Option<Tokens>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    #[serde(default, alias = "delta")]
+    message: Option<Said>,
+    #[serde(default)]
+    finish_reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Said {
+    #[serde(default)]
+    content: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tokens {
+    #[serde(default)]
+    prompt_tokens: u64,
+    #[serde(default)]
+    completion_tokens: u64,
+}
+
+/// What a server says when it does not answer.
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    error: Trouble,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Trouble {
+    Told {
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        code: Option<serde_json::Value>,
+    },
+    Said(String),
+}
+
+impl Reply {
+    /// Takes a whole answer, or a piece of one; fails if it is neither.
+    pub fn take(&mut self, json: &str) -> Result<(), String> {
+        if let Ok(refusal) = serde_json::from_str::<Refusal>(json) {
+            return Err(refusal.error.sentence());
+        }
+        let completion: Completion = serde_json::from_str(json)
+            .map_err(|error| format!("it is no chat completion: {error}"))?;
+        if let Some(choice) = completion.choices.into_iter().next() {
+            let said = choice.message.and_then(|said| said.content);
+            self.text.push_str(said.as_deref().unwrap_or_default());
+            self.is_cut |= choice.finish_reason.as_deref() == Some("length");
+        }
+        if let Some(Tokens { prompt_tokens, completion_tokens }) = completion.usage {
+            self.tokens = Some((prompt_tokens, completion_tokens));
+        }
+        Ok(())
+    }
+}
+
+/// A reply that comes as an event stream.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    parser: EventStreamParser,
+    pub reply: Reply,
+    /// `[DONE]` has come: nothing is missing.
+    pub is_done: bool,
+}
+
+impl Stream {
+    /// Takes the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
+        for event in self.parser.feed(bytes) {
+            if event.data.trim() == "[DONE]" {
+                self.is_done = true;
+            } else {
+                self.reply.take(&event.data)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a refusal says, and the word for it.
+pub(super) fn refusal(body: &str) -> (String, String) {
+    match serde_json::from_str::<Refusal>(body) {
+        Ok(Refusal { error: Trouble::Told { message, code } }) => {
+            let code = code.map(|code| code.as_str().map_or(code.to_string(), str::to_owned));
+            (message, code.unwrap_or_default())
+        }
+        Ok(Refusal { error: Trouble::Said(message) }) => (message, String::new()),
+        Err(_) => (body.trim().to_owned(), String::new()),
+    }
+}
+
+impl Trouble {
+    fn sentence(self) -> String {
+        match self {
+            Self::Told { message, .. } | Self::Said(message) => message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_answer_has_its_text_and_its_cost() {
+        let mut reply = Reply::default();
+        let json = r#"{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},
+            "finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}}"#;
+        reply.take(json).unwrap();
+        assert_eq!(reply, Reply { text: "Hi".into(), tokens: Some((5, 1)), is_cut: false });
+        assert!(reply.take("<html>").unwrap_err().starts_with("it is no chat completion"));
+    }
+
+    #[test]
+    fn pieces_make_the_same() {
+        let stream_text = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n\
+            data: {\"choices\":[{\"delta\":{\"content\":\"H\"}}]}\r\n\r\n: a comment\n\n\
+            data: {\"choices\":[{\"delta\":{\"content\":\"i\"},\"finish_reason\":\"length\"}]}\n\n\
+            data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1}}\n\n\
+            data: [DONE]\n\n";
+        for size in [1, 7, 10_000] {
+            let mut stream = Stream::default();
+            for piece in stream_text.as_bytes().chunks(size) {
+                stream.feed(piece).unwrap();
+            }
+            assert_eq!(
+                stream.reply,
+                Reply { text: "Hi".into(), tokens: Some((5, 1)), is_cut: true }
+            );
+            assert!(stream.is_done);
+        }
+        let error = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
+        assert_eq!(Stream::default().feed(error.as_bytes()), Err("overloaded".into()));
+    }
+
+    #[test]
+    fn a_refusal_is_understood_in_every_form() {
+        let check = |body: &str, message: &str, code: &str| {
+            assert_eq!(refusal(body), (message.into(), code.into()), "{body}");
+        };
+        check(
+            r#"{"error":{"message":"No.","type":"x","code":"invalid_api_key"}}"#,
+            "No.",
+            "invalid_api_key",
+        );
+        check(r#"{"error":{"message":"No.","code":404}}"#, "No.", "404");
+        check(r#"{"error":"No."}"#, "No.", "");
+        check("Bad gateway\n", "Bad gateway", "");
+    }
+}

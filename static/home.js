@@ -1,5 +1,5 @@
 /**
- * The summarizer's page: transcripts go in on the left, progress and summaries come out on the right.
+ * The summarizer's page: talks go in on the left, progress and summaries come out on the right.
  */
 
 import { StatusDot, Tidings, Toasts } from '/static/tidings.js';
@@ -16,8 +16,13 @@ const tidings = new Tidings({
 });
 
 const toasts = new Toasts();
-const summaries = new Summaries();
 const work = new Work(toasts, { onReady: (id) => summaries.arrive(id) });
+const summaries = new Summaries({
+  onRefresh: (batch) => {
+    work.add(batch);
+    work.reveal(batch.batch_id);
+  },
+});
 
 new StatusDot(byId('status-dot'), tidings);
 new ConnectionNotice(tidings, {
@@ -37,6 +42,10 @@ new Composer({
 toasts.follow(tidings);
 tidings.on('summary_progress', ({ data }) => work.progress(data));
 tidings.on('summary_complete', ({ data }) => work.complete(data));
+// Another tab or another reader has added one, or taken one away.
+tidings.on('system', ({ data }) => {
+  if (['stored', 'evicted', 'deleted'].includes(data?.cache)) summaries.changed();
+});
 tidings.on('gap', () => {
   work.refresh();
   summaries.refresh();

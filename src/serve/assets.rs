@@ -35,6 +35,7 @@ static FILES: &[(&str, &[u8])] = embedded![
     "home/batch-card.js",
     "home/batch.js",
     "home/composer.js",
+    "home/links.js",
     "home/sample.js",
     "home/summaries.js",
     "home/summary-item.js",

@@ -30,6 +30,9 @@ pub mod pubsub;
 // Jobs that wait for somebody to do them (seed 001).
 pub mod queues;
 
+// Summaries for people, also without a script.
+pub mod reading;
+
 // Whether the server can take work.
 pub mod ready;
 
@@ -39,7 +42,7 @@ mod request_key;
 // Streams that subscribe to jobs, queues and workers (seed 001).
 pub mod subscriptions;
 
-// Transcripts in, summaries out.
+// Talks in, summaries out.
 pub mod summaries;
 
 use std::collections::BTreeSet;

@@ -7,8 +7,8 @@ use http::header::ALLOW;
 
 use super::conversation::{Answer, Client};
 use super::doors::{
-    batches, events, health, jobs, metrics, openapi, pages, pubsub, queues, ready, subscriptions,
-    summaries,
+    batches, events, health, jobs, metrics, openapi, pages, pubsub, queues, reading, ready,
+    subscriptions, summaries,
 };
 use super::http::{Request, Response};
 use super::problem::Problem;
@@ -105,7 +105,8 @@ static TABLE: &[(Method, &str, Body, Handler)] = &[
     (Method::GET, "/ready", Body::Unread, ready::ready),
     (Method::GET, "/metrics", Body::Unread, metrics::metrics),
     (Method::GET, "/openapi.json", Body::Unread, openapi::openapi),
-    (Method::GET, "/", Body::Unread, pages::home),
+    (Method::GET, "/", Body::Unread, reading::home),
+    (Method::GET, "/summaries/{}", Body::Unread, reading::summary),
     (Method::GET, "/jobs", Body::Unread, pages::jobs),
     (Method::GET, "/sse-test", Body::Unread, pages::sse_test),
     (Method::GET, "/static/{}", Body::Unread, pages::asset),

@@ -1,12 +1,15 @@
 /**
- * What is known of one batch of transcripts, from the server's answers and from events. No page here.
+ * What is known of one batch of talks, from the server's answers and from events. No page here.
  *
  * Events may come before the answer to the request that started the batch, and some may be missed; so
  * nothing here depends on their order, and a finished item never becomes unfinished again.
  */
 
 /** @typedef {'queued' | 'processing' | 'completed' | 'failed' | 'cancelled'} ItemStatus */
-/** @typedef {{id: string, title: string, status: ItemStatus, error: string, percent: number}} Item */
+/**
+ * @typedef {{id: string, title: string, status: ItemStatus, error: string, percent: number, stage: string,
+ *   etaSeconds: number | null, url: string}} Item
+ */
 
 const finals = new Set(['completed', 'failed', 'cancelled']);
 
@@ -15,6 +18,10 @@ export class Batch {
   items = new Map();
   total = 0;
   message = '';
+  /** The playlist's, if it is one. */
+  title = '';
+  /** How long the rest will take, as far as the server can say. @type {number | null} */
+  etaSeconds = null;
   /** What the server said of the whole; `null` while it goes on. @type {ItemStatus | null} */
   ending = null;
 
@@ -24,23 +31,27 @@ export class Batch {
   }
 
   /** The server's answer about the batch: the truth at that moment. */
-  answered({ total, items = [], status }) {
+  answered({ total, items = [], status, title, eta_seconds: eta }) {
     this.total = total ?? items.length;
-    for (const item of items) this.#set(item.id, item.title, item.status, item.error);
+    this.title = title ?? this.title;
+    this.etaSeconds = eta ?? this.etaSeconds;
+    for (const { id, eta_seconds: itemEta, ...item } of items) this.#set(id, { ...item, etaSeconds: itemEta });
     if (finals.has(status)) this.ending = status;
   }
 
   /** A `summary_progress` event. */
-  progressed({ status, message, total, current_video: video, item_percent: percent, error }) {
+  progressed({ status, message, total, current_video: video, error, ...said }) {
     this.total = Math.max(this.total, total ?? 0);
     this.message = message ?? this.message;
-    if (video?.id && status !== 'completed') this.#set(video.id, video.title, status, error, percent);
+    if ('eta_seconds' in said) this.etaSeconds = said.eta_seconds;
+    const { stage, item_percent: percent, item_eta_seconds: etaSeconds } = said;
+    if (video && status !== 'completed') this.#set(video.item_id ?? video.id, { title: video.title, status, error, percent, stage, etaSeconds });
     else if (finals.has(status)) this.#end(status);
   }
 
   /** A `summary_complete` event. */
-  completed({ video_id: id, title }) {
-    this.#set(id, title, 'completed');
+  completed({ summary_id: id, title }) {
+    this.#set(id, { title, status: 'completed' });
   }
 
   /** How many items are finished, one way or another. */
@@ -83,13 +94,16 @@ export class Batch {
     return going.reduce((sum, { percent }) => sum + percent / 100, 0);
   }
 
-  #set(id, title, status, error, percent) {
-    const known = this.items.get(id) ?? { id, title: title ?? id, status: 'queued', error: '', percent: 0 };
+  #set(id, { title, status, error, percent, stage, etaSeconds, url }) {
+    const known = this.items.get(id) ?? { id, title: title ?? id, status: 'queued', error: '', percent: 0, stage: '', etaSeconds: null, url: '' };
     this.items.set(id, known);
     if (title) known.title = title;
+    known.url = url ?? known.url;
     if (finals.has(known.status)) return;
     if (finals.has(status) || status === 'processing') known.status = status;
     known.percent = percent ?? known.percent;
+    known.stage = stage ?? known.stage;
+    known.etaSeconds = etaSeconds ?? null;
     known.error = error ? String(error.detail ?? error.message ?? error) : known.error;
   }
 

@@ -1,10 +1,11 @@
 /**
- * The form that takes transcripts: files, dropped or chosen, and one that is pasted.
+ * The form that takes talks: links to videos, files, dropped or chosen, and a transcript that is pasted.
  */
 
 import { byId, complain, make } from '../page/dom.js';
 import { bytes, count } from '../page/format.js';
 import { Problem, posting, requestJson } from '../page/problem.js';
+import { linksIn, requestsFor } from './links.js';
 import { sample } from './sample.js';
 import { TRANSCRIPT_BYTES, bodies, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from './transcripts.js';
 
@@ -27,18 +28,33 @@ export class Composer {
     });
     byId('files').addEventListener('change', () => this.#attach([...byId('files').files]));
     byId('text').addEventListener('input', () => this.#describePaste());
+    byId('links').addEventListener('input', () => this.#describeLinks());
     byId('sample').addEventListener('click', () => this.#pasteSample());
     this.#acceptDrops();
     this.#describePaste();
+    this.#offer();
   }
 
+  /** Shows what this installation can do. */
+  async #offer() {
+    const options = await requestJson('/api/v1/summaries/options').catch(() => ({ models: [], videos: true }));
+    byId('links-field').hidden = !options.videos;
+    byId('model-field').hidden = options.models.length < 2;
+    byId('model').replaceChildren(...options.models.map((model) => make('option', { value: model }, model)));
+  }
+
+  /** Files may be dropped anywhere on the page; the field shows where they go. */
   #acceptDrops() {
-    const drop = byId('drop');
-    const over = (is) => drop.classList.toggle('over', is);
-    drop.addEventListener('dragenter', () => over(true));
-    drop.addEventListener('dragover', (dragged) => dragged.preventDefault());
-    drop.addEventListener('dragleave', (left) => !drop.contains(left.relatedTarget) && over(false));
-    drop.addEventListener('drop', (dropped) => {
+    const over = (is) => byId('drop').classList.toggle('over', is);
+    const hasFiles = ({ dataTransfer }) => [...(dataTransfer?.types ?? [])].includes('Files');
+    document.addEventListener('dragover', (dragged) => {
+      if (!hasFiles(dragged)) return;
+      dragged.preventDefault();
+      over(true);
+    });
+    document.addEventListener('dragleave', (left) => left.relatedTarget === null && over(false));
+    document.addEventListener('drop', (dropped) => {
+      if (!hasFiles(dropped)) return;
       dropped.preventDefault();
       over(false);
       this.#attach([...dropped.dataTransfer.files]);
@@ -104,9 +120,19 @@ export class Composer {
     byId('submit').focus();
   }
 
+  #describeLinks() {
+    const { videos, playlists } = linksIn(byId('links').value);
+    const parts = [[videos.length, 'video'], [playlists.length, 'playlist']].filter(([size]) => size > 0);
+    const hint = parts.map(([size, word]) => `${size} ${word}${size > 1 ? 's' : ''}`).join(', ');
+    byId('links-hint').textContent = hint || 'Links to videos or playlists, one a line.';
+    complain(byId('links'), '');
+    this.#nameSubmit();
+  }
+
   #nameSubmit() {
-    const all = this.#attached.length + (wordsIn(byId('text').value) > 0 ? 1 : 0);
-    byId('submit').textContent = all > 1 ? `Summarize ${all} transcripts` : 'Summarize';
+    const { videos, playlists } = linksIn(byId('links').value);
+    const all = this.#attached.length + (wordsIn(byId('text').value) > 0 ? 1 : 0) + videos.length;
+    byId('submit').textContent = all > 1 && playlists.length === 0 ? `Summarize ${all} talks` : 'Summarize';
   }
 
   async #submit() {
@@ -115,14 +141,41 @@ export class Composer {
     byId('submit').disabled = true;
     this.#problem('');
     try {
+      await this.#sendLinks();
       await this.#send(transcripts);
       this.#empty();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      this.#problem(problem.message);
+      this.#refused(problem);
     } finally {
       byId('submit').disabled = false;
+      this.#nameSubmit();
     }
+  }
+
+  /** Says what is wrong where it stands, if the server knows where. */
+  #refused(problem) {
+    if (!/^(videos|playlist)/.test(problem.field ?? '')) return this.#problem(problem.message);
+    complain(byId('links'), problem.detail ?? problem.message);
+    byId('links').focus();
+  }
+
+  #manner() {
+    const wanted = { model: byId('model').value, language: byId('language').value.trim() };
+    return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
+  }
+
+  async #sendLinks() {
+    const links = linksIn(byId('links').value);
+    for (const request of requestsFor(links, this.#manner())) {
+      // To look a playlist up takes seconds.
+      if (request.playlist) byId('submit').textContent = 'Looking the playlist up…';
+      this.#onAccepted(await requestJson('/api/v1/summaries', posting(JSON.stringify(request))));
+      // What was taken is not sent again if the next request fails.
+      const left = request.playlist ? links.playlists.slice(links.playlists.indexOf(request.playlist) + 1) : links.playlists;
+      byId('links').value = left.join('\n');
+    }
+    this.#describeLinks();
   }
 
   /** Everything that is to be summarized; null, with a word to the reader, if there is nothing. */
@@ -130,16 +183,18 @@ export class Composer {
     const field = byId('text');
     const pasted = wordsIn(field.value) > 0 ? [fromPaste(byId('title').value, field.value)] : [];
     const transcripts = [...this.#attached, ...pasted];
+    const { videos, playlists } = linksIn(byId('links').value);
+    const hasLinks = videos.length + playlists.length > 0;
     let complaint = '';
     if (pasted.some((transcript) => tooLarge(transcript))) complaint = `That is more than ${bytes(TRANSCRIPT_BYTES)}; divide it.`;
-    else if (transcripts.length === 0) complaint = 'Paste a transcript, or choose a file.';
+    else if (transcripts.length === 0 && !hasLinks) complaint = 'Paste a link or a transcript, or choose a file.';
     complain(field, complaint);
     if (complaint) field.focus();
     return complaint ? null : transcripts;
   }
 
   async #send(transcripts) {
-    for (const body of bodies(transcripts)) {
+    for (const body of bodies(transcripts, this.#manner())) {
       this.#onAccepted(await requestJson('/api/v1/summaries', posting(body)));
       // What was taken is not sent again if the next request fails.
       const taken = JSON.parse(body).transcripts.length;

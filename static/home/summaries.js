@@ -1,14 +1,21 @@
 /**
- * The list of this session's summaries: newest first, each opens to its sentences.
+ * The library: everyone's summaries of videos and this session's own, newest first or what fits a search best.
+ * It is the server that searches; the page asks again whenever something may have changed.
  */
 
-import { arrange, byId } from '../page/dom.js';
+import { arrange, byId, make } from '../page/dom.js';
 import { count } from '../page/format.js';
 import { Problem, requestJson } from '../page/problem.js';
 import { SummaryItem } from './summary-item.js';
 
 /** Several may become ready at once; one question is enough for them. */
 const GATHER_MS = 120;
+/** While somebody types. */
+const TYPING_MS = 200;
+/** Summaries on a page. */
+const PAGE = 20;
+/** As many as a question may ask for. */
+const MOST = 1000;
 
 /** Of many that become ready together, only some open by themselves: nobody reads fifty at a time. */
 const OPEN_AT_ONCE = 3;
@@ -19,39 +26,113 @@ export class Summaries {
   #fresh = new Set();
   #timer = null;
   #loaded = false;
+  #limit = PAGE;
+  /** Of several questions only the latest answer counts. */
+  #question = 0;
+  #owner;
 
-  constructor() {
-    byId('search').addEventListener('input', () => this.#filter());
+  /** @param {{onRefresh: (answer: object) => void}} owner A summary is being made anew: the server's answer. */
+  constructor({ onRefresh }) {
+    this.#owner = { onRefresh, onDelete: (id) => this.#deleted(id) };
+    const { searchParams } = new URL(location.href);
+    byId('search').value = searchParams.get('q') ?? '';
+    byId('search-field').addEventListener('submit', (submitted) => {
+      submitted.preventDefault();
+      this.#search();
+    });
+    byId('search').addEventListener('input', () => this.#soon(TYPING_MS, () => this.#search()));
+    byId('playlist-filter').addEventListener('change', () => this.#search());
     byId('summaries-retry').addEventListener('click', () => this.refresh());
+    byId('more').addEventListener('click', (clicked) => {
+      clicked.preventDefault();
+      this.#showMore();
+    });
     this.refresh();
   }
 
   /** A new one is ready. */
   arrive(id) {
     this.#fresh.add(id);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.refresh(), GATHER_MS);
+    this.changed();
+  }
+
+  /** Something may be there, or gone. */
+  changed() {
+    this.#soon(GATHER_MS, () => this.refresh());
   }
 
   /** Asks for the list. */
   async refresh() {
+    const question = ++this.#question;
     try {
-      this.#show((await requestJson('/api/v1/summaries')).summaries);
+      const answer = await requestJson(`/api/v1/summaries?${this.#query()}`);
+      if (question !== this.#question) return;
+      this.#show(answer);
       this.#problem('');
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      this.#problem(problem.message);
+      if (question === this.#question) this.#problem(problem.message);
     }
   }
 
-  #show(summaries) {
+  #query() {
+    const wanted = { limit: String(this.#limit), q: byId('search').value.trim(), playlist: byId('playlist-filter').value };
+    return new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
+  }
+
+  #soon(ms, then) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(then, ms);
+  }
+
+  #search() {
+    this.#limit = PAGE;
+    const address = this.#query();
+    address.delete('limit');
+    // A reload, and the link that somebody copies, show the same.
+    history.replaceState(null, '', address.size > 0 ? `?${address}` : location.pathname);
+    return this.refresh();
+  }
+
+  async #showMore() {
+    const before = this.#items.size;
+    this.#limit = Math.min(this.#limit + PAGE, MOST);
+    await this.refresh();
+    // The button may be gone, and what it was for is here.
+    byId('summaries').children[before]?.querySelector('summary')?.focus();
+  }
+
+  async #deleted(id) {
+    const items = [...byId('summaries').children];
+    const place = items.findIndex((item) => item.dataset.id === id);
+    await this.refresh();
+    const next = byId('summaries').children[Math.min(place, this.#items.size - 1)];
+    (next?.querySelector('summary') ?? byId('search')).focus();
+  }
+
+  #show({ summaries, total, next, playlists = [] }) {
     this.#loaded = true;
-    const newestFirst = [...summaries].sort((one, other) => Date.parse(other.created_at) - Date.parse(one.created_at));
-    const items = newestFirst.map((summary) => this.#items.get(summary.id) ?? new SummaryItem(summary));
-    this.#items = new Map(newestFirst.map((summary, index) => [summary.id, items[index]]));
+    const items = summaries.map((summary) => {
+      const item = this.#items.get(summary.id) ?? new SummaryItem(summary, this.#owner);
+      item.showSnippet(summary.snippet);
+      return item;
+    });
+    this.#items = new Map(summaries.map((summary, index) => [summary.id, items[index]]));
     arrange(byId('summaries'), items.map((item) => item.element));
+    byId('more').hidden = !next || this.#limit >= MOST;
+    this.#showPlaylists(playlists);
     this.#reveal();
-    this.#filter();
+    this.#tell(total);
+  }
+
+  #showPlaylists(playlists) {
+    const filter = byId('playlist-filter');
+    const chosen = filter.value || new URL(location.href).searchParams.get('playlist') || '';
+    const option = (value, text) => make('option', { value, selected: value === chosen }, text);
+    const names = playlists.map(({ name, count: size }) => option(name, `${name} (${size})`));
+    if (chosen && !playlists.some(({ name }) => name === chosen)) names.push(option(chosen, chosen));
+    filter.replaceChildren(option('', 'All playlists'), ...names);
+    byId('playlist-field').hidden = names.length === 0;
   }
 
   #reveal() {
@@ -62,19 +143,14 @@ export class Summaries {
     });
   }
 
-  #filter() {
-    const wanted = byId('search').value.trim().toLowerCase();
-    let shown = 0;
-    for (const item of this.#items.values()) {
-      item.element.hidden = !item.matches(wanted);
-      shown += item.element.hidden ? 0 : 1;
-    }
-    const empty = this.#items.size === 0 ? 'No summaries yet. The first one appears here as soon as it is ready.' : 'No summary matches.';
+  #tell(total) {
+    const isFiltered = byId('search').value.trim() !== '' || byId('playlist-filter').value !== '';
+    const empty = isFiltered ? 'No summary matches.' : 'No summaries yet. The first one appears here as soon as it is ready.';
     byId('summaries-empty').textContent = empty;
-    byId('summaries-empty').hidden = shown > 0;
+    byId('summaries-empty').hidden = this.#items.size > 0;
     byId('summaries-loading').hidden = true;
-    byId('search-field').hidden = this.#items.size === 0;
-    byId('summaries-count').textContent = wanted ? `${count(shown)} of ${count(this.#items.size)} shown` : `${count(this.#items.size)} summaries`;
+    byId('search-field').hidden = this.#items.size === 0 && !isFiltered;
+    byId('summaries-count').textContent = isFiltered ? `${count(total)} match` : `${count(total)} summaries`;
   }
 
   #problem(text) {

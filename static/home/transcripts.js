@@ -70,10 +70,12 @@ export function asRequest({ title, kind, content }) {
  * Divides transcripts into as few requests as they fit in, keeping their order.
  *
  * @param {Transcript[]} transcripts Each fits by itself: see {@link tooLarge}.
+ * @param {{model?: string, language?: string}} [manner] How they are to be summarized.
  * @param {number} [limit] Bytes.
  * @returns {string[]} The bodies.
  */
-export function bodies(transcripts, limit = REQUEST_BYTES) {
+export function bodies(transcripts, manner = {}, limit = REQUEST_BYTES) {
+  const rest = Object.keys(manner).length > 0 ? `,${JSON.stringify(manner).slice(1, -1)}` : '';
   const batches = [];
   let room = 0;
   for (const transcript of transcripts) {
@@ -82,12 +84,12 @@ export function bodies(transcripts, limit = REQUEST_BYTES) {
     const size = bytesOf(text) + 1;
     if (size > room || batches.at(-1).length >= REQUEST_TRANSCRIPTS) {
       batches.push([]);
-      room = limit - FRAME_BYTES + 1;
+      room = limit - FRAME_BYTES - bytesOf(rest) + 1;
     }
     batches.at(-1).push(text);
     room -= size;
   }
-  return batches.map((texts) => `{"transcripts":[${texts.join(',')}]}`);
+  return batches.map((texts) => `{"transcripts":[${texts.join(',')}]${rest}}`);
 }
 
 /** Whether a transcript is more than the server takes, or alone more than a request carries. */

@@ -7,9 +7,6 @@ import { Problem, requestJson } from '../page/problem.js';
 import { Batch } from './batch.js';
 import { BatchCard } from './batch-card.js';
 
-/** Across a reload of the page, which batches to ask for. */
-const STORAGE_KEY = 'tidings-batches';
-
 /** Between two questions about a batch of which nothing was heard. */
 const QUIET_MS = 10_000;
 
@@ -26,10 +23,21 @@ export class Work {
   constructor(toasts, { onReady }) {
     this.#toasts = toasts;
     this.#onReady = onReady;
-    for (const id of remembered()) this.#ask(id);
+    this.#recall();
   }
 
-  /** The server's answer to new transcripts. */
+  /** After a reload, and in another tab: what this session has asked for and is not over. */
+  async #recall() {
+    const answer = await requestJson('/api/v1/summaries/batches').catch((problem) => {
+      if (!(problem instanceof Problem)) throw problem;
+      return { batches: [] };
+    });
+    for (const batch of answer.batches) {
+      if (batch.status === 'queued' || batch.status === 'processing') this.add(batch);
+    }
+  }
+
+  /** The server's answer to a new request. */
   add(answer) {
     this.#job(answer.batch_id).batch.answered(answer);
     this.#changed(answer.batch_id);
@@ -53,7 +61,7 @@ export class Work {
   /** A `summary_complete` event. */
   complete(data) {
     const job = this.#jobs.get(data.batch_id);
-    if (!job) return this.#onReady(data.video_id);
+    if (!job) return this.#onReady(data.summary_id);
     job.batch.completed(data);
     this.#changed(data.batch_id);
   }
@@ -67,7 +75,7 @@ export class Work {
     const known = this.#jobs.get(id);
     if (known) return known;
     const batch = new Batch(id);
-    const card = new BatchCard(batch, { onCancel: () => this.#cancel(id), onDismiss: () => this.#forget(id) });
+    const card = new BatchCard(batch, { onCancel: () => this.#cancel(id), onDismiss: () => this.#forget(id), onRetry: (item) => this.#retry(id, item) });
     const job = { batch, card, told: new Set() };
     this.#jobs.set(id, job);
     byId('batches').prepend(card.element);
@@ -83,7 +91,6 @@ export class Work {
     }
     this.#watch(id);
     byId('work').hidden = this.#jobs.size === 0;
-    this.#remember();
     showInTitle([...this.#jobs.values()].map((job) => job.batch));
     if (batch.isOver && batch.failures === 0) card.leaveSoon(() => this.#forget(id));
   }
@@ -118,30 +125,22 @@ export class Work {
     }
   }
 
+  async #retry(id, item) {
+    const path = `/api/v1/summaries/batches/${encodeURIComponent(id)}/items/${encodeURIComponent(item)}/retry`;
+    try {
+      this.add(await requestJson(path, { method: 'POST' }));
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      this.#toasts.show({ type: 'error', title: 'It could not be tried again', text: problem.message });
+    }
+  }
+
   #forget(id) {
     const job = this.#jobs.get(id);
     clearTimeout(job?.timer);
     job?.card.remove();
     this.#jobs.delete(id);
     byId('work').hidden = this.#jobs.size === 0;
-    this.#remember();
-  }
-
-  #remember() {
-    const going = [...this.#jobs.values()].filter(({ batch }) => !batch.isOver).map(({ batch }) => batch.id);
-    try {
-      sessionStorage.setItem(STORAGE_KEY, JSON.stringify(going));
-    } catch {
-      // Storage can be forbidden; then a reload only learns of a batch by its next event.
-    }
-  }
-}
-
-function remembered() {
-  try {
-    return JSON.parse(sessionStorage.getItem(STORAGE_KEY)) ?? [];
-  } catch {
-    return [];
   }
 }
 

@@ -43,7 +43,7 @@ test('times and markers are no words', () => {
 const transcript = (length) => ({ title: 't', kind: 'text', content: 'a'.repeat(length) });
 
 test('transcripts share requests as far as they fit', () => {
-  const sizes = (lengths, limit) => bodies(lengths.map(transcript), limit).map((body) => JSON.parse(body).transcripts.length);
+  const sizes = (lengths, limit) => bodies(lengths.map(transcript), {}, limit).map((body) => JSON.parse(body).transcripts.length);
   assert.deepEqual(sizes([10, 10, 10], 1000), [3]);
   assert.deepEqual(sizes([400, 400, 400], 1000), [2, 1]);
   assert.deepEqual(sizes([], 1000), []);

@@ -227,7 +227,9 @@ impl Reporter {
         message: String,
         summary_id: Option<&Identifier>,
     ) {
-        let r#type = if cache == "evicted" { "warning" } else { "info" };
+        // Whose own summary is gone should know; of everyone's, nobody has to.
+        let is_loss = cache == "evicted" && topic != Topic::events();
+        let r#type = if is_loss { "warning" } else { "info" };
         let timestamp = iso(self.clock.unix_ms());
         let data = System { message, r#type, timestamp, cache, summary_id };
         self.send(topic, "system", &data, None, false);

@@ -1,12 +1,13 @@
 //! What people look at: the pages, and the files under `/static/` that they and others use.
 
 use askama::Template;
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use http::{HeaderValue, StatusCode};
 
 use super::{events, openapi};
 use crate::serve::assets::{Asset, Assets};
 use crate::serve::conversation::Answer;
+use crate::serve::http::Response;
 use crate::serve::problem::Problem;
 use crate::serve::routes::Call;
 
@@ -21,7 +22,6 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 #[derive(Debug)]
 pub struct Pages {
     files: Assets,
-    home: Asset,
     jobs: Ways,
     sse_test: Ways,
     /// What programs look at.
@@ -33,13 +33,6 @@ pub struct Pages {
 struct Ways {
     to_summaries: Asset,
     alone: Asset,
-}
-
-#[derive(Template)]
-#[template(path = "home.html")]
-struct Home {
-    version: &'static str,
-    has_summaries: bool,
 }
 
 #[derive(Template)]
@@ -63,7 +56,6 @@ impl Pages {
         let version = env!("CARGO_PKG_VERSION");
         Self {
             files: Assets::load(),
-            home: page(&Home { version, has_summaries: true }),
             jobs: Ways::of(|has_summaries| page(&Jobs { version, has_summaries })),
             sse_test: Ways::of(|has_summaries| {
                 page(&SseTest { version, has_summaries, has_faults })
@@ -91,23 +83,27 @@ fn page(template: &impl Template) -> Asset {
 /// Also gives a first visitor the session: a page opens its stream and asks for more at once, and
 /// if each of these requests were the first, each would be given a session of its own.
 fn show(call: &Call<'_>, page: &Asset) -> Result<Answer, Problem> {
+    guarded(call, page.respond(call.request))
+}
+
+/// A page that was made for this request.
+pub(super) fn page_of(
+    call: &Call<'_>,
+    status: StatusCode,
+    template: &impl Template,
+) -> Result<Answer, Problem> {
+    // As for the pages that are always the same.
+    guarded(call, Response::html(status, template.render().unwrap_or_default()))
+}
+
+fn guarded(call: &Call<'_>, response: Response) -> Result<Answer, Problem> {
     let (_, cookie) = events::session(call)?;
-    let mut response = page
-        .respond(call.request)
+    let mut response = response
         .header(CONTENT_SECURITY_POLICY, POLICY)
         .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response.headers.extend(cookie);
     Ok(response.into())
-}
-
-/// `GET /`
-pub fn home(call: &Call<'_>) -> Result<Answer, Problem> {
-    if call.app.summarizer.is_none() {
-        let detail = "This installation makes no summaries; the test page is at /sse-test.";
-        return Err(Problem::not_found(detail));
-    }
-    show(call, &call.app.pages.home)
 }
 
 /// `GET /jobs`

@@ -1,7 +1,7 @@
 //! The other end of the wire: a client of the HTTP API, for the commands that use a running server.
 //!
-//! [`follower`] follows a stream as a browser does; [`record`] puts what it brings into a
-//! [`recording`], and [`replay`] publishes one. Nothing here knows the server but by its addresses.
+//! [`follower`] follows a stream as a browser does; [`listen`] shows what it brings, [`record`] puts it into
+//! a [`recording`], and [`replay`] publishes one. Nothing here knows the server but by its addresses.
 
 // A stream followed across its connections: resume, backoff.
 pub mod follower;
@@ -14,6 +14,12 @@ pub mod recording;
 
 // A stream into a recording.
 pub mod record;
+
+// A stream on the terminal.
+pub mod listen;
+
+// Texts of others where a terminal would obey them.
+mod terminal;
 
 // A recording to a server.
 pub mod replay;
@@ -31,7 +37,7 @@ pub enum Failure {
         /// What became of it.
         why: String,
     },
-    /// The recording cannot be opened, read or written.
+    /// A file cannot be opened, read or written.
     #[error("{name}: {source}")]
     File {
         /// As it was named.

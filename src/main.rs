@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     let done = match reading.command {
         Command::CheckConfig => return print(&reading),
         Command::Serve => run(reading.settings, reading.inherited),
+        Command::Listen(options) => listen(&options),
         Command::Record(options) => record(&options),
         Command::Replay(options) => replay(&options),
     };
@@ -66,6 +67,13 @@ fn prepare_machine(settings: &Settings) {
     for warning in Machine::here().warnings(settings.serve.max_connections) {
         log::warn!("{warning}");
     }
+}
+
+/// Shows a stream until a signal comes, or as long as was said.
+fn listen(options: &client::listen::Options) -> Result<(), String> {
+    let shutdown = stop_on_signals()?;
+    let listened = client::listen::listen(options, &SystemClock, &shutdown);
+    listened.map_err(|failure| format!("cannot listen: {failure}"))
 }
 
 /// Records until a signal comes, or as long as was said.

@@ -69,6 +69,8 @@ pub enum Command {
     Serve,
     /// Print what is in force and from where.
     CheckConfig,
+    /// Show a server's stream.
+    Listen(client::listen::Options),
     /// Follow a server's stream into a file.
     Record(client::record::Options),
     /// Publish what is in such a file.
@@ -254,7 +256,7 @@ fn read_inheriting(
     environment: &[(OsString, OsString)],
     read_file: impl FnOnce(&Path) -> io::Result<String>,
 ) -> Result<Reading, Unread> {
-    let command_line = command_line::parse(arguments)?;
+    let command_line = command_line::parse(arguments, environment::has_colours(environment))?;
     let config = command_line.config.or_else(|| environment::config(environment).map(Into::into));
     let directory = config.as_deref().map(directory_of).unwrap_or_default();
     let file = config.map(|path| contents(&path, read_file)).unwrap_or_default();

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use http::StatusCode;
 use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
+use http::{HeaderValue, StatusCode};
 
 use super::Failure;
 use super::http::{self as requests, Address};
@@ -30,6 +30,8 @@ pub enum News {
         why: String,
         /// When the next one is tried.
         retry_in: Duration,
+        /// Whether the server itself said that it is not to be had for now.
+        is_answer: bool,
     },
     /// The server has said that there will be nothing more (status 204).
     Over,
@@ -71,10 +73,17 @@ enum Piece {
     Lost {
         why: String,
         retry_after: Option<Duration>,
+        is_answer: bool,
     },
     /// The end, for good.
     Refused(String),
     Over,
+}
+
+impl Piece {
+    fn lost(why: &str) -> Self {
+        Self::Lost { why: why.to_owned(), retry_after: None, is_answer: false }
+    }
 }
 
 /// How long a client waits that was not told: what browsers do.
@@ -86,6 +95,9 @@ const MAX_RETRY: Duration = Duration::from_secs(30);
 /// A connection that brings nothing for so long is taken for dead: three heartbeats, at the server's
 /// default.
 const SILENCE: Duration = Duration::from_secs(90);
+
+/// What is longer is no event but a mistake, and would fill the memory.
+const MAX_EVENT_BYTES: usize = 64 << 20;
 
 /// Pieces that may wait for the follower; then the server has to.
 const MAX_PIECES: usize = 64;
@@ -110,6 +122,12 @@ impl Follower {
             waiting: VecDeque::new(),
             state: State::Pausing(Instant::now()),
         }
+    }
+
+    /// The same, from this event on.
+    #[must_use]
+    pub fn resuming_after(self, id: &str) -> Self {
+        Self { last_event_id: Some(id.to_owned()), ..self }
     }
 
     /// What is followed.
@@ -142,7 +160,9 @@ impl Follower {
                 State::Connected(pieces) => match pieces.recv_deadline(deadline) {
                     Ok(piece) => self.take(piece)?,
                     Err(RecvTimeoutError::Timeout) => return Ok(None),
-                    Err(RecvTimeoutError::Disconnected) => self.lose("its reader is gone", None),
+                    Err(RecvTimeoutError::Disconnected) => {
+                        self.lose("its reader is gone", None, false);
+                    }
                 },
             }
         }
@@ -159,7 +179,7 @@ impl Follower {
         self.state = State::Connected(pieces);
         let reader = thread::Builder::new().name("follower".to_owned());
         if let Err(error) = reader.spawn(move || request.read(&tell)) {
-            self.lose(&format!("there is no thread for it: {error}"), None);
+            self.lose(&format!("there is no thread for it: {error}"), None, false);
         }
     }
 
@@ -170,7 +190,7 @@ impl Follower {
                 self.waiting.push_back(News::Opened);
             }
             Piece::Bytes(bytes) => self.feed(&bytes),
-            Piece::Lost { why, retry_after } => self.lose(&why, retry_after),
+            Piece::Lost { why, retry_after, is_answer } => self.lose(&why, retry_after, is_answer),
             Piece::Refused(why) => return Err(Failure::Server { url: self.url.clone(), why }),
             Piece::Over => self.state = State::Over,
         }
@@ -179,6 +199,10 @@ impl Follower {
 
     fn feed(&mut self, bytes: &[u8]) {
         let events = self.parser.feed(bytes);
+        if self.parser.waiting_bytes() > MAX_EVENT_BYTES {
+            let why = format!("an event there is longer than {MAX_EVENT_BYTES} bytes");
+            self.lose(&why, None, false);
+        }
         self.retry = self.parser.retry_ms().map_or(self.retry, Duration::from_millis);
         for event in events {
             self.failures = 0;
@@ -189,11 +213,11 @@ impl Follower {
         }
     }
 
-    fn lose(&mut self, why: &str, retry_after: Option<Duration>) {
+    fn lose(&mut self, why: &str, retry_after: Option<Duration>, is_answer: bool) {
         let retry_in = self.pause().max(retry_after.unwrap_or_default());
         self.failures = self.failures.saturating_add(1);
         self.state = State::Pausing(Instant::now() + retry_in);
-        self.waiting.push_back(News::Lost { why: why.to_owned(), retry_in });
+        self.waiting.push_back(News::Lost { why: why.to_owned(), retry_in, is_answer });
     }
 
     /// What the server said; twice as long after each attempt in vain, and up to half more by chance, so
@@ -219,7 +243,7 @@ impl Request {
     fn read(self, tell: &Sender<Piece>) {
         let last = match self.converse(tell) {
             Ok(end) => end,
-            Err(error) => Piece::Lost { why: error.to_string(), retry_after: None },
+            Err(error) => Piece::lost(&error.to_string()),
         };
         let _ = tell.send(last);
     }
@@ -227,7 +251,9 @@ impl Request {
     fn converse(&self, tell: &Sender<Piece>) -> Result<Piece, ureq::Error> {
         let mut request =
             requests::agent(SILENCE).get(&self.url).header("Accept", "text/event-stream");
-        if let Some(id) = &self.last_event_id {
+        // An id with control characters in it cannot be said, and must not keep us from coming back.
+        let said = self.last_event_id.as_ref().map(|id| HeaderValue::from_bytes(id.as_bytes()));
+        if let Some(Ok(id)) = said {
             request = request.header("Last-Event-ID", id);
         }
         if let Some(cookie) = &self.cookie {
@@ -239,7 +265,8 @@ impl Request {
             StatusCode::NO_CONTENT => return Ok(Piece::Over),
             status if requests::is_for_now(status) => {
                 let retry_after = requests::retry_after(&response);
-                return Ok(Piece::Lost { why: requests::refusal(response), retry_after });
+                let why = requests::refusal(response);
+                return Ok(Piece::Lost { why, retry_after, is_answer: true });
             }
             _ => return Ok(Piece::Refused(requests::refusal(response))),
         }
@@ -261,6 +288,6 @@ impl Request {
             }
             heard = tell.send(Piece::Bytes(buffer[..count].to_vec())).is_ok();
         }
-        Ok(Piece::Lost { why: "the connection has ended".to_owned(), retry_after: None })
+        Ok(Piece::lost("the connection has ended"))
     }
 }

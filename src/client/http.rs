@@ -10,6 +10,8 @@ use http::{Response, StatusCode, Uri};
 use serde::Deserialize;
 use ureq::{Agent, Body};
 
+use super::terminal::shown;
+
 /// The address of a server, or of something on it: `http://` or `https://`, without a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address(Uri);
@@ -17,9 +19,13 @@ pub struct Address(Uri);
 impl Address {
     /// The path that is meant, if the address names none, with these parameters added.
     pub fn url(&self, default_path: &str, parameters: &[(&str, &str)]) -> String {
+        self.at(if self.0.path() == "/" { default_path } else { "" }, parameters)
+    }
+
+    /// This path on the server, below what stands in the address already, with these parameters added.
+    pub fn at(&self, path: &str, parameters: &[(&str, &str)]) -> String {
         let base = self.0.to_string();
         let base = base.split('?').next().unwrap_or_default().trim_end_matches('/');
-        let path = if self.0.path() == "/" { default_path } else { "" };
         let given = self.0.query().into_iter().map(str::to_owned);
         let added =
             form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
@@ -89,16 +95,26 @@ const MAX_REFUSAL_BYTES: u64 = 64 << 10;
 pub(super) fn refusal(response: Response<Body>) -> String {
     #[derive(Deserialize)]
     struct Problem {
+        title: Option<String>,
         detail: Option<String>,
+        /// Where in the request the mistake is.
+        field: Option<String>,
     }
     let status = response.status();
     let mut text = String::new();
     // A refusal that cannot be read still has its status.
     let _ = response.into_body().into_reader().take(MAX_REFUSAL_BYTES).read_to_string(&mut text);
-    let problem = serde_json::from_str(&text).ok();
-    let detail = problem.and_then(|Problem { detail }| detail);
-    let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
-    format!("the server answered {status}{detail}")
+    let mut said = format!("the server answered {status}");
+    let Ok(Problem { title, detail, field }) = serde_json::from_str(&text) else { return said };
+    // Most titles are the status's own.
+    let title = title.filter(|title| Some(title.as_str()) != status.canonical_reason());
+    for part in [title, detail].into_iter().flatten() {
+        said = format!("{said}: {}", shown(&part));
+    }
+    if let Some(field) = field {
+        said = format!("{said} (field {})", shown(&field));
+    }
+    said
 }
 
 #[cfg(test)]
@@ -122,6 +138,13 @@ mod tests {
         );
         check("http://a/e?k=1", &[("x", "2")], "http://a/e?k=1&x=2");
         check("http://a/e?k=1", &[], "http://a/e?k=1");
+    }
+
+    #[test]
+    fn a_path_stands_below_what_the_address_names() {
+        let at = |address: &str| address.parse::<Address>().unwrap().at("/a/b", &[("x", "1")]);
+        assert_eq!(at("http://a:1"), "http://a:1/a/b?x=1");
+        assert_eq!(at("https://a/tidings/?k=1"), "https://a/tidings/a/b?k=1&x=1");
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl<'a> Recorder<'a> {
                     let url = follower.url().to_owned();
                     return Err(Failure::Server { url, why }.into());
                 }
-                Some(News::Lost { why, retry_in }) => {
+                Some(News::Lost { why, retry_in, .. }) => {
                     log::info!("the stream broke off, back in {retry_in:.1?}: {why}");
                     let retry_ms = retry_in.as_millis() as u64;
                     let after = follower.last_event_id();
@@ -171,6 +171,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-fn sends_away(details: &Value) -> bool {
+/// Whether a server says with it that its client is to come back later.
+pub(super) fn sends_away(details: &Value) -> bool {
     matches!(details["type"].as_str(), Some("refused" | "reconnect"))
 }

@@ -61,6 +61,11 @@ impl EventStreamParser {
         self.retry_ms
     }
 
+    /// How much has come of the event that is not complete yet.
+    pub fn waiting_bytes(&self) -> usize {
+        self.partial.len() + self.data.len() + self.name.len()
+    }
+
     /// What the client would send as `Last-Event-ID`; empty if nothing.
     pub fn last_event_id(&self) -> &str {
         &self.last_id

@@ -1,11 +1,15 @@
 //! The commands that use a running server: their arguments, and what they mean.
 
+// A stream on the terminal.
+mod listen;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+pub(super) use self::listen::{listen, listen_options};
 use crate::client::http::Address;
 use crate::client::{record, replay};
 use crate::event::EventName;
@@ -32,15 +36,7 @@ pub(super) fn record() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Write over a file that is there already"),
         )
-        .arg(
-            Arg::new("subscribe")
-                .long("subscribe")
-                .value_name("TYPES")
-                .value_delimiter(',')
-                .action(ArgAction::Append)
-                .value_parser(named::<EventName>)
-                .help("Event types, with commas between them [default: all]"),
-        )
+        .arg(subscribe())
         .arg(session("Also the events of this session [default: a new one's]"))
         .arg(number("for", "SECONDS").help("Stop after so many seconds"))
         .arg(number("events", "N").help("Stop after so many events"))
@@ -80,12 +76,11 @@ pub(super) fn replay() -> Command {
 
 /// What `tidings record` is told.
 pub(super) fn record_options(matches: &ArgMatches) -> record::Options {
-    let subscribe = matches.get_many::<String>("subscribe");
     record::Options {
         address: server(matches, "url"),
         output: file(matches, "output"),
         overwrites: matches.get_flag("force"),
-        subscribe: subscribe.into_iter().flatten().cloned().collect(),
+        subscribe: subscribed(matches),
         session: matches.get_one("session").cloned(),
         lasts: matches.get_one("for").copied().map(Duration::from_secs),
         events: matches.get_one("events").copied(),
@@ -115,6 +110,24 @@ fn address(id: &'static str, value_name: &'static str) -> Arg {
 
 fn path(id: &'static str) -> Arg {
     Arg::new(id).value_name("FILE").required(true).value_parser(value_parser!(PathBuf))
+}
+
+fn subscribe() -> Arg {
+    Arg::new("subscribe")
+        .long("subscribe")
+        .value_name("TYPES")
+        .value_delimiter(',')
+        .action(ArgAction::Append)
+        .value_parser(named::<EventName>)
+        .help("Event types, with commas between them [default: all]")
+}
+
+fn subscribed(matches: &ArgMatches) -> Vec<String> {
+    matches.get_many("subscribe").into_iter().flatten().cloned().collect()
+}
+
+fn switch(id: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
 }
 
 fn session(help: &'static str) -> Arg {

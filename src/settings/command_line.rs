@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
-use super::client_commands::{self, record_options, replay_options};
+use super::client_commands::{self, listen_options, record_options, replay_options};
 use super::queues;
 use super::setting::Setting;
 use super::table::{self, GROUPS};
@@ -32,11 +32,13 @@ const AFTER: &str = "Every setting is one name in three forms: the flag --max-co
 const EXIT_CODES: &str = "Exit codes: 0 stopped as told, 1 could not start or run, 2 bad settings.";
 
 /// Reads the arguments, the program's name first. Help and version come back as errors too: clap's way
-/// of saying that there is something to print instead of something to do.
-pub(super) fn parse(arguments: &[OsString]) -> Result<CommandLine, clap::Error> {
+/// of saying that there is something to print instead of something to do. `colours` says whether the
+/// environment has nothing against them.
+pub(super) fn parse(arguments: &[OsString], colours: bool) -> Result<CommandLine, clap::Error> {
     let matches = program().try_get_matches_from(arguments)?;
     let (command, of_command) = match matches.subcommand() {
         Some(("check-config", matches)) => (Command::CheckConfig, Some(matches)),
+        Some(("listen", matches)) => (Command::Listen(listen_options(matches, colours)), None),
         Some(("record", matches)) => (Command::Record(record_options(matches)), None),
         Some(("replay", matches)) => (Command::Replay(replay_options(matches)), None),
         _ => (Command::Serve, None),
@@ -73,6 +75,7 @@ fn program() -> clap::Command {
         .after_help(format!("{AFTER}\n\n{}\n\n{EXIT_CODES}", queues::help()))
         .disable_help_subcommand(true)
         .subcommand(with_settings(check))
+        .subcommand(client_commands::listen())
         .subcommand(client_commands::record())
         .subcommand(client_commands::replay())
         .arg(config);

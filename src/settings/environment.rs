@@ -42,6 +42,14 @@ pub(super) fn config(variables: &[(OsString, OsString)]) -> Option<&OsString> {
     set.find(|(name, _)| name == CONFIG).map(|(_, value)| value)
 }
 
+/// Whether a terminal may show colours: nobody said otherwise (<https://no-color.org>), and it knows how.
+pub(super) fn has_colours(variables: &[(OsString, OsString)]) -> bool {
+    let is_against = |(name, value): &(OsString, OsString)| {
+        name == "NO_COLOR" && !value.is_empty() || name == "TERM" && value == "dumb"
+    };
+    !variables.iter().any(is_against)
+}
+
 /// What a command that does jobs finds in its environment, whatever its section says: enough to find
 /// programs, a home, a language and the local time, and none of our secrets.
 pub(super) fn for_commands(variables: &[(OsString, OsString)]) -> Environment {

@@ -8,6 +8,7 @@
 )]
 
 mod batches;
+mod command_line;
 mod commands;
 mod crash;
 mod disk;

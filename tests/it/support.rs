@@ -199,7 +199,7 @@ impl Drop for Server {
 }
 
 /// Lines as they arrive, read by a thread so that the writer never waits for the test.
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+pub(crate) fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {

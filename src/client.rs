@@ -1,7 +1,7 @@
 //! The other end of the wire: a client of the HTTP API, for the commands that use a running server.
 //!
 //! [`follower`] follows a stream as a browser does; [`listen`] shows what it brings, [`record`] puts it into
-//! a [`recording`], and [`replay`] publishes one. Nothing here knows the server but by its addresses.
+//! a [`recording`], and [`replay`] publishes one; [`publish`] publishes one event. Nothing here knows the server but by its addresses.
 
 // A stream followed across its connections: resume, backoff.
 pub mod follower;
@@ -17,6 +17,9 @@ pub mod record;
 
 // A stream on the terminal.
 pub mod listen;
+
+// An event to a server.
+pub mod publish;
 
 // Texts of others where a terminal would obey them.
 mod terminal;
@@ -55,6 +58,9 @@ pub enum Failure {
         /// What is wrong with it.
         why: String,
     },
+    /// What was given is not what it should be.
+    #[error("{0}")]
+    Input(String),
     /// A replay was stopped before its end.
     #[error("stopped after {done} of {all} events")]
     Stopped {
@@ -63,4 +69,9 @@ pub enum Failure {
         /// In the recording.
         all: usize,
     },
+}
+
+/// A request to `url` came to nothing.
+fn failed(url: &str, why: String) -> Failure {
+    Failure::Server { url: url.to_owned(), why }
 }

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::CheckConfig => return print(&reading),
         Command::Serve => run(reading.settings, reading.inherited),
         Command::Listen(options) => listen(&options),
+        Command::Publish(options) => publish(&options),
         Command::Record(options) => record(&options),
         Command::Replay(options) => replay(&options),
     };
@@ -74,6 +75,11 @@ fn listen(options: &client::listen::Options) -> Result<(), String> {
     let shutdown = stop_on_signals()?;
     let listened = client::listen::listen(options, &SystemClock, &shutdown);
     listened.map_err(|failure| format!("cannot listen: {failure}"))
+}
+
+/// Publishes an event. A signal ends it as it ends any program.
+fn publish(options: &client::publish::Options) -> Result<(), String> {
+    client::publish::publish(options).map_err(|failure| format!("cannot publish: {failure}"))
 }
 
 /// Records until a signal comes, or as long as was said.

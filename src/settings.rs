@@ -71,6 +71,8 @@ pub enum Command {
     CheckConfig,
     /// Show a server's stream.
     Listen(client::listen::Options),
+    /// Publish an event to a server.
+    Publish(client::publish::Options),
     /// Follow a server's stream into a file.
     Record(client::record::Options),
     /// Publish what is in such a file.

@@ -1,16 +1,18 @@
 //! Requests: where they go, how long they may take, and what a refusal says.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::str::FromStr;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{Response, StatusCode, Uri};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use ureq::{Agent, Body};
 
 use super::terminal::shown;
+use super::{Failure, failed};
 
 /// The address of a server, or of something on it: `http://` or `https://`, without a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +88,16 @@ pub(super) fn is_for_now(status: StatusCode) -> bool {
 pub(super) fn retry_after(response: &Response<Body>) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+/// How much of an answer is read.
+const MAX_ANSWER_BYTES: u64 = 64 << 20;
+
+/// What an answer says, in JSON.
+pub(super) fn json<T: DeserializeOwned>(url: &str, response: Response<Body>) -> Result<T, Failure> {
+    let body = BufReader::new(response.into_body().into_reader().take(MAX_ANSWER_BYTES));
+    let no_json = |error| failed(url, format!("the server's answer cannot be read: {error}"));
+    serde_json::from_reader(body).map_err(no_json)
 }
 
 /// How much of a refusal is read.

@@ -1,6 +1,6 @@
 //! `tidings listen`: a stream on the terminal, or as lines of JSON for another program, until it is over.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,7 +11,7 @@ use super::Failure;
 use super::follower::{Follower, News};
 use super::http::Address;
 use super::record::sends_away;
-use super::terminal::{Paint, json_on_one_line, shown, shown_json, tell};
+use super::terminal::{Paint, json_on_one_line, print, shown, shown_json, tell};
 use crate::clock::Clock;
 use crate::event::parser::ReceivedEvent;
 use crate::event::time::iso;
@@ -130,7 +130,7 @@ impl Listener<'_> {
         }
         let line = if self.options.json { self.line_of_json(event) } else { self.line(event) };
         self.events += u64::from(self.options.all || event.name != "gap");
-        write(&line).map_err(|source| Failure::File { name: "standard output".to_owned(), source })
+        print(&line)
     }
 
     fn line(&self, event: &ReceivedEvent) -> String {
@@ -140,7 +140,7 @@ impl Listener<'_> {
         let name = format!("{:<16}", shown(&event.name));
         let json = json_on_one_line(&event.data);
         let data = shown(json.as_deref().map_or(&event.data, RawValue::get));
-        format!("{}  {}  {data}\n", self.paint.dim(time), self.paint.kind(&name))
+        format!("{}  {}  {data}", self.paint.dim(time), self.paint.kind(&name))
     }
 
     fn line_of_json(&self, event: &ReceivedEvent) -> String {
@@ -154,15 +154,8 @@ impl Listener<'_> {
         };
         // Strings and what is JSON already can always be written.
         let json = serde_json::to_string(&line).unwrap_or_default();
-        shown_json(&json) + "\n"
+        shown_json(&json)
     }
-}
-
-/// Writes a line at once: whoever reads it should not wait for the next.
-fn write(line: &str) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    output.write_all(line.as_bytes())?;
-    output.flush()
 }
 
 /// What a gap is, for people.

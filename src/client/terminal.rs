@@ -8,6 +8,8 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::value::RawValue;
 
+use super::Failure;
+
 /// A text on one line, in which nothing moves the cursor or turns the writing around.
 pub(super) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -49,6 +51,13 @@ pub(super) fn json_on_one_line(text: &str) -> Option<Box<RawValue>> {
     let one_line = text.trim().replace(['\n', '\r', '\t'], " ");
     serde_json::from_str::<&RawValue>(text).ok()?;
     RawValue::from_string(one_line).ok()
+}
+
+/// Writes a line on standard output at once: whoever reads it should not wait for the next.
+pub(super) fn print(line: &str) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    let written = output.write_all(format!("{line}\n").as_bytes()).and_then(|()| output.flush());
+    written.map_err(|source| Failure::File { name: "standard output".to_owned(), source })
 }
 
 /// Says something about the command itself on standard error, where it is in nobody's way.

@@ -3,6 +3,9 @@
 // A stream on the terminal.
 mod listen;
 
+// An event to a server.
+mod publish;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 pub(super) use self::listen::{listen, listen_options};
+pub(super) use self::publish::{publish, publish_options};
 use crate::client::http::Address;
 use crate::client::{record, replay};
 use crate::event::EventName;

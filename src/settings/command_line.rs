@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
-use super::client_commands::{self, listen_options, record_options, replay_options};
+use super::client_commands::{
+    self, listen_options, publish_options, record_options, replay_options,
+};
 use super::queues;
 use super::setting::Setting;
 use super::table::{self, GROUPS};
@@ -39,6 +41,7 @@ pub(super) fn parse(arguments: &[OsString], colours: bool) -> Result<CommandLine
     let (command, of_command) = match matches.subcommand() {
         Some(("check-config", matches)) => (Command::CheckConfig, Some(matches)),
         Some(("listen", matches)) => (Command::Listen(listen_options(matches, colours)), None),
+        Some(("publish", matches)) => (Command::Publish(publish_options(matches)), None),
         Some(("record", matches)) => (Command::Record(record_options(matches)), None),
         Some(("replay", matches)) => (Command::Replay(replay_options(matches)), None),
         _ => (Command::Serve, None),
@@ -76,6 +79,7 @@ fn program() -> clap::Command {
         .disable_help_subcommand(true)
         .subcommand(with_settings(check))
         .subcommand(client_commands::listen())
+        .subcommand(client_commands::publish())
         .subcommand(client_commands::record())
         .subcommand(client_commands::replay())
         .arg(config);

@@ -2,6 +2,7 @@
 //! some that do not behave.
 
 mod listen;
+mod publish;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

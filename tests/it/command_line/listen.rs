@@ -97,7 +97,8 @@ fn it_resumes_when_the_server_is_back() {
 fn it_begins_after_the_event_that_is_named() {
     let server = Server::start(&[]);
     let ids = [1, 2, 3].map(|number| publish(&server, "test", number));
-    let program = listen(&server, &["--json", "--last-event-id", &ids[0], "--max-events", "2"]);
+    let after = ["--last-event-id", ids[0].as_str(), "--max-events", "2"];
+    let program = Program::start(&[&["listen", &url(&server), "--json"], &after[..]].concat());
     let seen = [program.next(), program.next()].map(|line| json_of(&line)["id"].clone());
     assert_eq!(seen, [json!(ids[1]), json!(ids[2])]);
 }

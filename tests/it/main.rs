@@ -24,6 +24,7 @@ mod metrics;
 mod nginx;
 mod openapi;
 mod pubsub;
+mod quality;
 mod queues;
 mod record;
 mod rolling;

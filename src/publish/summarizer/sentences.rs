@@ -78,6 +78,11 @@ impl Sentences {
         self.list[index].start
     }
 
+    /// Whether full stops or their like end most of what was said.
+    pub fn is_punctuated(&self) -> bool {
+        self.punctuated
+    }
+
     /// Whether the sentence at `index` can stand alone: it is neither a heading nor half a quotation.
     pub fn is_whole(&self, index: usize) -> bool {
         let complete = self.list[index].ended || !self.punctuated;

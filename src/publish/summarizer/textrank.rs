@@ -7,8 +7,9 @@
 //! without ever making the matrix, in time and memory proportional to the talk.
 //!
 //! Which of the best are taken, so that the whole talk is covered and nothing is said twice, is
-//! [`choice`]'s business. The same talk always gives the same summary.
+//! [`choice`]'s business; [`bearing`] knows what makes no sense alone. The same talk always gives the same summary.
 
+mod bearing;
 mod choice;
 mod votes;
 mod words;

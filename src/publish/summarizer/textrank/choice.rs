@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+use super::bearing;
 use super::words::Bags;
 use crate::publish::summarizer::sentences::Sentences;
 
@@ -12,6 +13,9 @@ const SAME: f64 = 0.6;
 
 /// Sentences with fewer words say little alone; with more they are no summary.
 const GOOD_WORDS: RangeInclusive<usize> = 8..=60;
+
+/// What a sentence that leans on the one before it keeps of its score.
+const LEANING: f64 = 0.4;
 
 /// Chooses at most `count` sentences; best first, ties by position.
 pub(super) fn choose(
@@ -28,7 +32,7 @@ pub(super) fn choose(
     let candidates = candidates(sentences, bags, scores, count);
 
     // The best of every part of the talk first, so that no part is passed over.
-    let mut parts = Parts::of(chapters, sentences.len(), count);
+    let mut parts = Parts::of(chapters, bags, count);
     for &index in &candidates {
         if choice.chosen.len() < count && parts.is_empty(index) && choice.add(index) {
             parts.take(index);
@@ -58,10 +62,11 @@ struct Parts {
 
 impl Parts {
     /// The talk's chapters, unless there are too few or too many of them; else parts of the same size.
-    fn of(chapters: &[Option<usize>], sentences: usize, count: usize) -> Self {
+    fn of(chapters: &[Option<usize>], bags: &Bags, count: usize) -> Self {
+        let sentences = bags.len();
         let equal = count.div_ceil(2);
         let Some(of) = by_chapter(chapters).filter(|(_, parts)| (2..=count).contains(parts)) else {
-            let of = (0..sentences).map(|index| index * equal / sentences).collect();
+            let of = by_words(bags, equal);
             return Self { of, taken: vec![0; equal], most: vec![4; equal] };
         };
         let (of, parts) = of;
@@ -84,6 +89,19 @@ impl Parts {
     fn take(&mut self, index: usize) {
         self.taken[self.of[index]] += 1;
     }
+}
+
+/// The part of each sentence, when each part has as many words: by sentences, a few long ones could fill a fifth
+/// of a talk and be passed over.
+fn by_words(bags: &Bags, parts: usize) -> Vec<usize> {
+    let total = bags.total_words().max(1);
+    let mut before = 0;
+    let part = |index| {
+        let part = before * parts / total;
+        before += bags.length(index);
+        part.min(parts - 1)
+    };
+    (0..bags.len()).map(part).collect()
 }
 
 /// The part of each sentence, and how many parts there are, when each chapter that is long enough is one; a short
@@ -129,12 +147,20 @@ impl Choice<'_> {
 
 /// The sentences that can stand in a summary, best first; all of them if too few can.
 fn candidates(sentences: &Sentences, bags: &Bags, scores: &[f64], count: usize) -> Vec<usize> {
-    let good = |&i: &usize| sentences.is_whole(i) && GOOD_WORDS.contains(&bags.length(i));
+    // Without full stops the pieces are cut before just these words.
+    let leans = |text: &str| sentences.is_punctuated() && bearing::is_leaning(text);
+    let merit = |(text, score): (_, &f64)| if leans(text) { score * LEANING } else { *score };
+    let merits: Vec<f64> = sentences.texts().zip(scores).map(merit).collect();
+    let good = |&i: &usize| {
+        sentences.is_whole(i)
+            && GOOD_WORDS.contains(&bags.length(i))
+            && bearing::is_quotable(sentences.text(i))
+    };
     let mut list: Vec<usize> = (0..sentences.len()).filter(good).collect();
     if list.len() < count {
         list = (0..sentences.len()).collect();
     }
-    let better = |a: &usize, b: &usize| match scores[*b].total_cmp(&scores[*a]) {
+    let better = |a: &usize, b: &usize| match merits[*b].total_cmp(&merits[*a]) {
         Ordering::Equal => a.cmp(b),
         unequal => unequal,
     };
@@ -158,7 +184,7 @@ mod tests {
     }
 
     fn distinct(n: usize) -> Vec<String> {
-        (0..n).map(|i| format!("It is what the a{i} b{i} c{i} d{i} was.")).collect()
+        (0..n).map(|i| format!("What is what the a{i} b{i} c{i} d{i} was.")).collect()
     }
 
     #[test]
@@ -167,6 +193,24 @@ mod tests {
         let scores: Vec<_> = (0..80).map(|i| if i < 20 { 10.0 } else { 1.0 }).collect();
         let chosen = chosen(&distinct(80), &scores, 8);
         assert_eq!(chosen, [0, 1, 2, 3, 20, 21, 40, 60]);
+    }
+
+    #[test]
+    fn parts_have_the_same_number_of_words_not_of_sentences() {
+        // The last four sentences are half of the talk.
+        let mut texts = distinct(24);
+        for text in &mut texts[20..] {
+            *text = format!("{}.", text.trim_end_matches('.').repeat(5));
+        }
+        let scores: Vec<_> = (0..24).map(|i| if i < 20 { 10.0 } else { 1.0 }).collect();
+        assert_eq!(chosen(&texts, &scores, 4), [0, 1, 2, 20]);
+    }
+
+    #[test]
+    fn a_sentence_that_leans_on_another_gives_way_to_one_that_stands() {
+        let mut texts = distinct(6);
+        texts[1] = "But the a1 b1 c1 was what the d1 was.".into();
+        assert_eq!(chosen(&texts, &[9.0, 8.0, 5.0, 1.0, 1.0, 1.0], 2), [0, 2]);
     }
 
     #[test]
@@ -209,7 +253,7 @@ mod tests {
     #[test]
     fn with_too_few_good_ones_any_will_do() {
         let texts: Vec<_> =
-            ["Yes one.", "No two.", "So three.", "Well four."].map(str::to_owned).into();
+            ["Yes one.", "No two.", "Ten three.", "Well four."].map(str::to_owned).into();
         assert_eq!(chosen(&texts, &[1.0, 4.0, 3.0, 2.0], 2), [1, 2]);
     }
 }

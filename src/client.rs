@@ -1,7 +1,7 @@
 //! The other end of the wire: a client of the HTTP API, for the commands that use a running server.
 //!
 //! [`follower`] follows a stream as a browser does; [`listen`] shows what it brings, [`record`] puts it into
-//! a [`recording`], and [`replay`] publishes one; [`publish`] publishes one event. Nothing here knows the server but by its addresses.
+//! a [`recording`], and [`replay`] publishes one; [`publish`] publishes one event, [`summarize`] has talks summarized. Nothing here knows the server but by its addresses.
 
 // A stream followed across its connections: resume, backoff.
 pub mod follower;
@@ -20,6 +20,9 @@ pub mod listen;
 
 // An event to a server.
 pub mod publish;
+
+// Talks to a server, and their summaries.
+pub mod summarize;
 
 // Texts of others where a terminal would obey them.
 mod terminal;

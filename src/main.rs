@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Serve => run(reading.settings, reading.inherited),
         Command::Listen(options) => listen(&options),
         Command::Publish(options) => publish(&options),
+        Command::Summarize(options) => summarize(&options),
         Command::Record(options) => record(&options),
         Command::Replay(options) => replay(&options),
     };
@@ -80,6 +81,13 @@ fn listen(options: &client::listen::Options) -> Result<(), String> {
 /// Publishes an event. A signal ends it as it ends any program.
 fn publish(options: &client::publish::Options) -> Result<(), String> {
     client::publish::publish(options).map_err(|failure| format!("cannot publish: {failure}"))
+}
+
+/// Has talks summarized; a signal cancels what is not done.
+fn summarize(options: &client::summarize::Options) -> Result<(), String> {
+    let shutdown = stop_on_signals()?;
+    let summarized = client::summarize::summarize(options, &shutdown);
+    summarized.map_err(|failure| format!("cannot summarize: {failure}"))
 }
 
 /// Records until a signal comes, or as long as was said.

@@ -73,6 +73,8 @@ pub enum Command {
     Listen(client::listen::Options),
     /// Publish an event to a server.
     Publish(client::publish::Options),
+    /// Have a server summarize talks.
+    Summarize(client::summarize::Options),
     /// Follow a server's stream into a file.
     Record(client::record::Options),
     /// Publish what is in such a file.

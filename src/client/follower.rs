@@ -112,8 +112,13 @@ impl Follower {
             parameters.push(("subscribe", types.as_str()));
         }
         parameters.extend(session.map(|session| ("session_id", session)));
+        Self::at(address.url("/events", &parameters))
+    }
+
+    /// Follows what is at this very address.
+    pub fn at(url: String) -> Self {
         Self {
-            url: address.url("/events", &parameters),
+            url,
             last_event_id: None,
             cookie: None,
             retry: DEFAULT_RETRY,

@@ -83,6 +83,11 @@ impl Paint {
         self.with("2", text)
     }
 
+    /// What the eye looks for.
+    pub fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
     /// What kind of thing it is.
     pub fn kind(self, text: &str) -> String {
         self.with("36", text)

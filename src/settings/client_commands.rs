@@ -6,6 +6,9 @@ mod listen;
 // An event to a server.
 mod publish;
 
+// Talks and their summaries.
+mod summarize;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 pub(super) use self::listen::{listen, listen_options};
 pub(super) use self::publish::{publish, publish_options};
+pub(super) use self::summarize::{summarize, summarize_options};
 use crate::client::http::Address;
 use crate::client::{record, replay};
 use crate::event::EventName;

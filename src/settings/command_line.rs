@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::client_commands::{
-    self, listen_options, publish_options, record_options, replay_options,
+    self, listen_options, publish_options, record_options, replay_options, summarize_options,
 };
 use super::queues;
 use super::setting::Setting;
@@ -26,6 +26,14 @@ pub(super) struct CommandLine {
 const ABOUT: &str = "Delivers events to browsers over Server-Sent Events.\n\n\
     Without a command it serves until it is told to stop (SIGTERM or Ctrl-C).";
 
+const EXAMPLES: &str = "\
+Examples:
+  tidings                                    serve on http://127.0.0.1:5001
+  tidings listen                             watch its events; --json for programs
+  tidings publish test '\"hello\"'            publish one
+  tidings summarize lecture.vtt              have a talk summarized
+  tidings COMMAND --help                     more on a command";
+
 const AFTER: &str = "Every setting is one name in three forms: the flag --max-connections is the \
     environment variable TIDINGS_MAX_CONNECTIONS and the key max_connections in the file. A flag \
     wins over the environment, the environment over the file, the file over the default. \
@@ -42,6 +50,9 @@ pub(super) fn parse(arguments: &[OsString], colours: bool) -> Result<CommandLine
         Some(("check-config", matches)) => (Command::CheckConfig, Some(matches)),
         Some(("listen", matches)) => (Command::Listen(listen_options(matches, colours)), None),
         Some(("publish", matches)) => (Command::Publish(publish_options(matches)), None),
+        Some(("summarize", matches)) => {
+            (Command::Summarize(summarize_options(matches, colours)), None)
+        }
         Some(("record", matches)) => (Command::Record(record_options(matches)), None),
         Some(("replay", matches)) => (Command::Replay(replay_options(matches)), None),
         _ => (Command::Serve, None),
@@ -75,11 +86,12 @@ fn program() -> clap::Command {
     let program = clap::Command::new("tidings")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
-        .after_help(format!("{AFTER}\n\n{}\n\n{EXIT_CODES}", queues::help()))
+        .after_help(format!("{EXAMPLES}\n\n{AFTER}\n\n{}\n\n{EXIT_CODES}", queues::help()))
         .disable_help_subcommand(true)
         .subcommand(with_settings(check))
         .subcommand(client_commands::listen())
         .subcommand(client_commands::publish())
+        .subcommand(client_commands::summarize())
         .subcommand(client_commands::record())
         .subcommand(client_commands::replay())
         .arg(config);

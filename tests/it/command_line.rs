@@ -3,6 +3,7 @@
 
 mod listen;
 mod publish;
+mod summarize;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

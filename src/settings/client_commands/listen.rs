@@ -8,11 +8,11 @@ use crate::client::listen::Options;
 const EXAMPLES: &str = "\
 Examples:
   tidings listen
-  tidings listen --subscribe order,system --session alice
+  tidings listen --subscribe test,system --session alice
   tidings listen http://127.0.0.1:5001/api/v1/jobs/JOB/events
   tidings listen --json | jq -r .data.message
 
-Notices of what happens to the connection go to standard error. Times are UTC. With --json a line has id,
+Notices of what happens to the connection go to standard error. Times are UTC. With --json a line has id, \
 event, data (as it stands if it is JSON, else as a string) and time; a gap is a line too.
 
 Exit codes: 0 the stream is over, or Ctrl-C; 1 it cannot be had; 2 bad arguments.";

@@ -219,7 +219,7 @@ fn start(
         library,
         Engines::new(settings.summary_length, &settings.models, &settings.summary_model, &clock)?,
         Videos::new(settings.videos, surroundings, clock.clone()),
-        (jobs.records(), &found),
+        (&jobs, &found),
         &settings.summaries,
         clock.clone(),
     );
@@ -241,7 +241,7 @@ fn start(
     let batches = Batches::start(ground, queues.clone(), &found, settings.batches)?;
     let summarizer = settings.summarizer.then(|| {
         let (batches, publisher) = (batches.clone(), publisher.clone());
-        Summarizer::start(&tools, &jobs, batches, publisher, settings.summaries)
+        Summarizer::start(&tools, batches, publisher, settings.summaries)
     });
     let pubsub = Pubsub::new(settings.pubsub, clock.clone());
     let pushers = (settings.pubsub_auth == PubsubAuth::Oidc)

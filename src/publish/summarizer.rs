@@ -71,7 +71,7 @@ use super::jobs::Jobs;
 use crate::clock::Clock;
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
-use crate::store::records::{Record, Records};
+use crate::store::records::Record;
 
 /// The engine that is built in: `TextRank` over the transcript's own sentences.
 pub const EXTRACTIVE: &str = "extractive";
@@ -143,20 +143,32 @@ impl Tools {
         library: Library,
         engines: Engines,
         videos: Videos,
-        (records, found): (&Records, &[Record]),
+        (jobs, found): (&Jobs, &[Record]),
         limits: &Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self(Arc::new(Workshop {
+        let records = jobs.records().clone();
+        let workshop = Arc::new(Workshop {
             library,
             engines,
             videos,
-            submissions: Submissions::open(records.clone(), found, limits.kept_items),
+            submissions: Submissions::open(records, found, limits.kept_items),
             news: Arc::default(),
             turns: Turns::default(),
             clock,
             limits: limits.clone(),
-        }))
+        });
+        workshop.tidy_uploads(jobs);
+        // Before the queue begins: what it does at once is heard as well.
+        let listening = Arc::downgrade(&workshop);
+        jobs.listen(Box::new(move |change| {
+            if let Some(workshop) = listening.upgrade()
+                && workshop.submissions.of_job(&change.shown.job_id).is_some()
+            {
+                workshop.news.changed(change.shown);
+            }
+        }));
+        Self(workshop)
     }
 
     /// Tools that reach no video and keep nothing.
@@ -165,8 +177,7 @@ impl Tools {
         let clock: Arc<dyn Clock> = Arc::new(crate::clock::ManualClock::at(0));
         let library = Library::open(None, library::Limits::default(), clock.clone()).unwrap();
         let videos = Videos::off(clock.clone());
-        let records = (&Records::in_memory().unwrap(), &[][..]);
-        Self::new(library, Engines::built_in(length), videos, records, limits, clock)
+        Self::made_of(library, videos, length, limits, clock)
     }
 
     /// Tools that would ask for videos, if they were used.
@@ -176,15 +187,21 @@ impl Tools {
         let library = Library::open(None, library, clock.clone()).unwrap();
         let surroundings = videos::Surroundings::default();
         let videos = Videos::new(videos::Limits::default(), surroundings, clock.clone());
-        let records = (&Records::in_memory().unwrap(), &[][..]);
-        Self::new(
-            library,
-            Engines::built_in(textrank::Length::default()),
-            videos,
-            records,
-            limits,
-            clock,
-        )
+        Self::made_of(library, videos, textrank::Length::default(), limits, clock)
+    }
+
+    #[cfg(test)]
+    fn made_of(
+        library: Library,
+        videos: Videos,
+        length: textrank::Length,
+        limits: &Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let hub = crate::hub::Hub::start(crate::hub::Limits::default(), clock.clone()).unwrap();
+        let publisher = Publisher::new(hub, None, &super::Limits::default(), clock.clone());
+        let jobs = Jobs::in_memory(publisher, clock.clone()).unwrap();
+        Self::new(library, Engines::built_in(length), videos, (&jobs, &[]), limits, clock)
     }
 
     pub(in crate::publish) fn workshop(&self) -> Arc<Workshop> {
@@ -213,32 +230,21 @@ impl Summarizer {
     /// started with the same tools. Fails when the system gives no thread.
     pub fn start(
         tools: &Tools,
-        jobs: &Jobs,
         batches: Batches,
         publisher: Publisher,
         limits: Limits,
     ) -> io::Result<Self> {
         let outlet = Box::new(move |event| publisher.publish(event).map(drop));
-        Self::with_outlet(tools, jobs, batches, outlet, limits)
+        Self::with_outlet(tools, batches, outlet, limits)
     }
 
     fn with_outlet(
         tools: &Tools,
-        jobs: &Jobs,
         batches: Batches,
         outlet: Outlet,
         limits: Limits,
     ) -> io::Result<Self> {
         let workshop = tools.workshop();
-        workshop.tidy_uploads(jobs);
-        let listening = Arc::downgrade(&workshop);
-        jobs.listen(Box::new(move |change| {
-            if let Some(workshop) = listening.upgrade()
-                && workshop.submissions.of_job(&change.shown.job_id).is_some()
-            {
-                workshop.news.changed(change.shown);
-            }
-        }));
         let clock = workshop.clock.clone();
         let reporter = Arc::new(Reporter::new(outlet, clock, limits.report_patience));
         let thread = teller::start(workshop.clone(), batches.clone(), reporter.clone())?;

@@ -150,6 +150,11 @@ pub(super) fn find(request: &Request) -> Result<Route, Problem> {
     let (mut allowed, mut known) = (Vec::new(), OTHER);
     for (candidate, pattern, body, handler) in TABLE {
         let Some(parameters) = matches(pattern, &segments) else { continue };
+        // What can be read at a path is there by itself, and nothing that `{}` stands for. (What can only be
+        // posted to is not: a job may be called `status`.)
+        if known != *pattern && allowed.contains(&Method::GET) {
+            continue;
+        }
         if candidate == method {
             return Ok(Route { pattern, handler: *handler, parameters, body: *body });
         }

@@ -75,13 +75,13 @@ const filled = {
     for (const word of ['waiting', 'active', 'completed', 'failed', 'cancelled', 'delayed']) {
       await until(async () => (await page.locator(`#jobs .badge:text-is("${word}")`).count()) > 0, `a job that is ${word}`);
     }
-    await until(async () => (await page.locator('#batches li').count()) === 1, 'a batch');
+    await until(async () => (await page.locator('#batches a', { hasText: 'Some of them' }).count()) === 1, 'a batch');
     await page.fill('#job-data', '{');
     await page.click('#add-job');
   },
   '/jobs#job=broken': (page) => until(async () => /exited with|no paper left/.test(await page.locator('#details .timeline').innerText()), 'its timeline'),
   '/jobs#batch': async (page) => {
-    await page.click('#batches a');
+    await page.locator('#batches a', { hasText: 'Some of them' }).click();
     await until(async () => (await page.locator('#details .job').count()) === 4, 'its jobs');
   },
 };

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Batch } from '../../static/home/batch.js';
+import { linksIn, requestsFor } from '../../static/home/links.js';
 import { bodies, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from '../../static/home/transcripts.js';
 
 test('captions are recognized by their look', () => {
@@ -48,12 +49,12 @@ test('transcripts share requests as far as they fit', () => {
   assert.deepEqual(sizes([400, 400, 400], 1000), [2, 1]);
   assert.deepEqual(sizes([], 1000), []);
   assert.deepEqual(sizes(Array(120).fill(1), 1_000_000), [50, 50, 20]);
-  for (const body of bodies([400, 400, 400].map(transcript), 1000)) assert.ok(body.length <= 1000);
+  for (const body of bodies([400, 400, 400].map(transcript), {}, 1000)) assert.ok(body.length <= 1000);
 });
 
 test('what fits alone is just what a request of its own can carry', () => {
   for (let length = 900; length < 1000; length += 1) {
-    const fits = bodies([transcript(length)], 1000).every((body) => body.length <= 1000);
+    const fits = bodies([transcript(length)], {}, 1000).every((body) => body.length <= 1000);
     assert.equal(tooLarge(transcript(length), 1000), !fits, String(length));
   }
 });
@@ -61,6 +62,29 @@ test('what fits alone is just what a request of its own can carry', () => {
 test('a transcript has the size that the server takes', () => {
   assert.equal(tooLarge(transcript(4 * 1024 * 1024)), false);
   assert.equal(tooLarge(transcript(4 * 1024 * 1024 + 1)), true);
+});
+
+test('a request says how its talks are to be summarized', () => {
+  const [body] = bodies([transcript(3)], { model: 'm', language: 'de' });
+  assert.deepEqual(JSON.parse(body), { transcripts: [{ title: 't', text: 'aaa' }], model: 'm', language: 'de' });
+});
+
+test('links are found in what people paste', () => {
+  const check = (text, videos, playlists = []) => assert.deepEqual(linksIn(text), { videos, playlists }, text);
+  check('', []);
+  check('dQw4w9WgXcQ\nhttps://youtu.be/dQw4w9WgXcQ', ['dQw4w9WgXcQ', 'https://youtu.be/dQw4w9WgXcQ']);
+  check('See https://example.com/v and <https://example.com/v>, please', ['https://example.com/v>'.slice(0, -1)]);
+  check('youtube.com/watch?v=dQw4w9WgXcQ', ['youtube.com/watch?v=dQw4w9WgXcQ']);
+  check('https://www.youtube.com/playlist?list=PL1 https://www.youtube.com/@me/videos', [], ['https://www.youtube.com/playlist?list=PL1', 'https://www.youtube.com/@me/videos']);
+  check('https://www.youtube.com/watch?v=dQw4w9WgXcQ&list=PL1', ['https://www.youtube.com/watch?v=dQw4w9WgXcQ&list=PL1']);
+  // The server says what is wrong with it.
+  check('nonsense', ['nonsense']);
+});
+
+test('the videos are one request, and each playlist another', () => {
+  const links = { videos: ['a', 'b'], playlists: ['p', 'q'] };
+  assert.deepEqual(requestsFor(links, { model: 'm' }), [{ videos: ['a', 'b'], model: 'm' }, { playlist: 'p', model: 'm' }, { playlist: 'q', model: 'm' }]);
+  assert.deepEqual(requestsFor({ videos: [], playlists: [] }, {}), []);
 });
 
 /** A batch of two as the server first answers. */
@@ -74,11 +98,11 @@ const statuses = (batch) => [...batch.items.values()].map(({ status }) => status
 
 test('a batch follows its events to the end', () => {
   const batch = accepted();
-  batch.progressed({ status: 'processing', message: 'Processing: X', total: 2, current_video: { id: 'x', title: 'X' }, item_percent: 50 });
+  batch.progressed({ status: 'processing', message: 'Processing: X', total: 2, current_video: { id: 'v', item_id: 'x', title: 'X' }, item_percent: 50 });
   assert.deepEqual(statuses(batch), ['processing', 'queued']);
   assert.equal(batch.progress.progress, 0.5);
-  batch.completed({ video_id: 'x', title: 'X' });
-  batch.progressed({ status: 'failed', total: 2, current_video: { id: 'y', title: 'Y' }, error: 'no words' });
+  batch.completed({ summary_id: 'x', title: 'X' });
+  batch.progressed({ status: 'failed', total: 2, current_video: { id: 'y', item_id: 'y', title: 'Y' }, error: 'no words' });
   assert.deepEqual(statuses(batch), ['completed', 'failed']);
   assert.equal(batch.items.get('y').error, 'no words');
   assert.equal(batch.failures, 1);
@@ -86,25 +110,35 @@ test('a batch follows its events to the end', () => {
   assert.deepEqual(batch.progress, { status: 'completed', message: 'Done', progress: 2, total: 2 });
 });
 
+test('an item tells its step and how long it will take', () => {
+  const batch = accepted();
+  const video = { id: 'v', item_id: 'x', title: 'X' };
+  batch.progressed({ status: 'processing', total: 2, current_video: video, stage: 'summarize', item_percent: 40, item_eta_seconds: 9, eta_seconds: 30 });
+  const { stage, percent, etaSeconds } = batch.items.get('x');
+  assert.deepEqual([stage, percent, etaSeconds, batch.etaSeconds], ['summarize', 40, 9, 30]);
+  batch.progressed({ status: 'processing', total: 2, current_video: video, stage: 'store', item_percent: 97, eta_seconds: null });
+  assert.deepEqual([batch.items.get('x').etaSeconds, batch.etaSeconds], [null, null]);
+});
+
 test('an event before the answer, or one that comes late, changes nothing for the worse', () => {
   const batch = new Batch('b');
-  batch.completed({ video_id: 'x', title: 'X' });
+  batch.completed({ summary_id: 'x', title: 'X' });
   batch.answered({ total: 2, items: [{ id: 'x', title: 'X', status: 'queued' }, { id: 'y', title: 'Y', status: 'queued' }] });
-  batch.progressed({ status: 'processing', total: 2, current_video: { id: 'x', title: 'X' } });
+  batch.progressed({ status: 'processing', total: 2, current_video: { id: 'v', item_id: 'x', title: 'X' } });
   assert.deepEqual(statuses(batch), ['completed', 'queued']);
   assert.equal(batch.isOver, false);
 });
 
 test('a batch is over when all its items are, even if nobody says so', () => {
   const batch = accepted();
-  batch.completed({ video_id: 'x' });
-  batch.completed({ video_id: 'y' });
+  batch.completed({ summary_id: 'x' });
+  batch.completed({ summary_id: 'y' });
   assert.equal(batch.isOver, true);
 });
 
 test('cancelling ends what has not ended', () => {
   const batch = accepted();
-  batch.completed({ video_id: 'x' });
+  batch.completed({ summary_id: 'x' });
   batch.progressed({ status: 'cancelled', message: 'Cancelled' });
   assert.deepEqual(statuses(batch), ['completed', 'cancelled']);
   assert.equal(batch.isOver, true);

@@ -26,6 +26,10 @@ const MAX_HEAD_BYTES: usize = 32 << 10;
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long it is waited when no connection can be taken.
+const TICK: Duration = Duration::from_millis(20);
+/// How often the thread is woken at the end.
+const WAKES: usize = 1_000;
 const USER: &str = "tidings";
 
 /// The proxy; dropped, it is gone.
@@ -78,11 +82,17 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::SeqCst);
-        // Wakes the thread, which then sees that it is over.
-        let _ = TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let Some(thread) = self.thread.take() else { return };
+        for _ in 0..WAKES {
+            // Wakes the thread, which then sees that it is over.
+            let _ = TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT);
+            if thread.is_finished() {
+                let _ = thread.join();
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
         }
+        // Left to itself, it ends with the next connection.
     }
 }
 
@@ -91,7 +101,11 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if shared.is_over.load(Ordering::SeqCst) {
             return;
         }
-        let Ok(client) = client else { continue };
+        let Ok(client) = client else {
+            // Perhaps there are no descriptors left: others close some.
+            thread::sleep(TICK);
+            continue;
+        };
         if shared.connections.fetch_add(1, Ordering::SeqCst) >= MAX_CONNECTIONS {
             shared.connections.fetch_sub(1, Ordering::SeqCst);
             continue;

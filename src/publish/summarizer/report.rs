@@ -181,12 +181,12 @@ impl Reporter {
     }
 
     /// A summary is there.
-    pub(super) fn complete(&self, scene: Scene<'_>, outcome: &Outcome) {
+    pub(super) fn complete(&self, scene: Scene<'_>, title: &str, outcome: &Outcome) {
         let session = Topic::session(scene.submission.session.clone());
         let data = Complete {
             video_id: outcome.video_id.as_deref().unwrap_or(outcome.summary_id.as_str()),
             summary_id: &outcome.summary_id,
-            title: &outcome.title,
+            title,
             source: &outcome.source,
             model_used: &outcome.model_used,
             playlist: outcome.playlist.as_deref(),
@@ -194,7 +194,7 @@ impl Reporter {
             batch_id: &scene.submission.id,
         };
         self.send(session.clone(), "summary_complete", &data, None, true);
-        let (id, title) = (Some(&outcome.summary_id), &outcome.title);
+        let id = Some(&outcome.summary_id);
         if outcome.source == "cache" {
             return self.system(session, "hit", format!("Found “{title}” in the cache"), id);
         }

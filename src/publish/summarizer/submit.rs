@@ -267,8 +267,10 @@ fn items(drafts: Vec<Draft>, uploads: &[UploadId], now_ms: u64) -> Vec<Item> {
 /// The job of an item. What it says is for people who look at jobs; how the item is made, the submission
 /// knows.
 fn member(item: &Item, manner: &Manner, queue: Identifier) -> NewMember {
+    // Jobs are seen by everyone; what was sent along is its session's.
+    let title = item.url().map(|_| &item.title);
     let data = json!({
-        "title": item.title,
+        "title": title,
         "video": item.url(),
         "playlist": item.playlist,
         "model": manner.model,

@@ -162,7 +162,8 @@ struct ToldItem {
 #[derive(Debug, Deserialize)]
 pub(super) struct Outcome {
     pub summary_id: Identifier,
-    pub title: String,
+    /// None if only its session may know.
+    pub title: Option<String>,
     pub source: String,
     pub model_used: String,
     pub playlist: Option<String>,
@@ -251,6 +252,7 @@ impl Teller {
             std::thread::sleep(Duration::from_millis(1));
         }
         log::warn!(batch:% = submission.id; "a batch of summaries is not there, and not told of");
+        self.workshop.submissions.remove(&submission.id);
         None
     }
 
@@ -288,12 +290,13 @@ impl Teller {
             return;
         };
         let outcome: Outcome = outcome;
+        let title = outcome.title.as_deref().unwrap_or(&part.item().title);
         let told = self.told.get(&part.submission.id).and_then(|told| told.items.get(&part.index));
         let was_found = outcome.source == "cache";
         if !was_found && !told.is_some_and(|item| item.has_missed) {
-            self.reporter.missed(&part.submission.session, &outcome.title);
+            self.reporter.missed(&part.submission.session, title);
         }
-        self.reporter.complete(scene, &outcome);
+        self.reporter.complete(scene, title, &outcome);
     }
 
     /// What was sent along for an item that has ended is of no use any more.
@@ -308,7 +311,8 @@ impl Teller {
     /// Goes on with a request of an earlier process, whose items may have ended there.
     fn resume(&mut self, submission: &Submission) {
         let Ok((parts, _)) = self.batches.parts(&submission.id, None, usize::MAX, |_| true) else {
-            return;
+            // The process ended before its batch was made.
+            return self.workshop.submissions.remove(&submission.id);
         };
         let mut told = Told::nothing(submission);
         told.open.retain(|index| {
@@ -323,13 +327,28 @@ impl Teller {
 
     /// Tells that a batch has ended, once, and after the ends of all its items.
     fn tell_end(&mut self, submission: &Submission) {
-        let Some(batch) = self.batches.get(&submission.id) else { return };
         let is_told = self.told.get(&submission.id).is_some_and(|told| told.open.is_empty());
-        if is_told && batch.is_terminal() && !submission.is_closed() {
+        if !is_told || submission.is_closed() {
+            return;
+        }
+        if let Some(batch) = self.ended_batch(submission) {
             self.reporter.ended(Scene { submission, batch: &batch, ended: batch.total });
             self.workshop.submissions.close(submission);
             self.told.remove(&submission.id);
         }
+    }
+
+    /// The batch, which hears of the end of its last job a moment after us.
+    fn ended_batch(&self, submission: &Submission) -> Option<BatchUpdate> {
+        for _ in 0..BATCH_PATIENCE_MS {
+            let batch = self.batches.get(&submission.id)?;
+            if batch.is_terminal() {
+                return Some(batch);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        log::warn!(batch:% = submission.id; "a batch of summaries does not end with its jobs");
+        None
     }
 }
 

@@ -23,6 +23,7 @@ use crate::publish::queues::processor::Processor;
 use crate::publish::queues::{self, Ground, Queues};
 use crate::publish::{self, jobs};
 use crate::store;
+use crate::store::records::Records;
 
 /// Nothing here takes long; a test that waits for this much has failed.
 const TOO_LONG: Duration = Duration::from_secs(20);
@@ -113,8 +114,7 @@ impl Bench {
         };
         let library = Library::open(folder, library, clock.clone()).unwrap();
         let videos = Videos::off(clock.clone());
-        let tools =
-            Tools::new(library, engines, videos, (&records, &found), &limits, clock.clone());
+        let tools = Tools::new(library, engines, videos, (&jobs, &found), &limits, clock.clone());
         let queue: Identifier = QUEUE.parse().unwrap();
         let config = QueueConfig {
             processor: ProcessorChoice::BuiltIn(QUEUE.into()),
@@ -140,8 +140,7 @@ impl Bench {
             let _ = sender.send(event);
             Ok(())
         };
-        let summarizer =
-            Summarizer::with_outlet(&tools, &jobs, batches.clone(), Box::new(outlet), limits);
+        let summarizer = Summarizer::with_outlet(&tools, batches.clone(), Box::new(outlet), limits);
         let summarizer = summarizer.unwrap();
         Self { summarizer, queues, batches, jobs, events, begun, gate: Some(gate) }
     }

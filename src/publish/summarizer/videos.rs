@@ -295,7 +295,13 @@ impl Videos {
     /// Fails if the program is missing, or too old to know the sites as they are.
     fn check_version(&self, is_cancelled: &dyn Fn() -> bool) -> Result<(), VideoError> {
         // Held meanwhile: those who ask at the same time wait for one answer.
-        let mut is_new_enough = self.0.is_new_enough.lock();
+        let mut is_new_enough = loop {
+            match self.0.is_new_enough.try_lock_for(Duration::from_millis(50)) {
+                Some(known) => break known,
+                None if is_cancelled() => return Err(VideoError::Cancelled),
+                None => {}
+            }
+        };
         if *is_new_enough {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use super::engine::Engines;
 use super::engine::{Engine, EngineError};
 use super::library::{ContentKey, KnownVideo, Library, LibraryError, Made, NewSummary, VideoFacts};
 use super::stage::{Course, Stage};
-use super::submission::{Item, Manner, Part, Source};
+use super::submission::{Manner, Part, Source};
 use super::submissions::Submissions;
 use super::talk::Talk;
 use super::teller::News;
@@ -23,9 +23,6 @@ use super::videos::{VideoError, VideoRef, Videos};
 use crate::clock::Clock;
 use crate::event::topic::Identifier;
 use crate::publish::queues::processor::{Desk, Failure};
-
-/// The subject of what is made from a transcript that was sent along: the transcript says it all.
-const SENT: &str = "transcript";
 
 /// What summaries are made with.
 #[derive(Debug)]
@@ -77,7 +74,7 @@ impl Workshop {
         let engine = self.engine(manner.model.as_deref())?;
         let heard = match &item.source {
             Source::Video(video) => self.hear(video, manner, course)?,
-            Source::Upload(_) => self.read(item, manner, course)?,
+            Source::Upload(_) => self.read(part, course)?,
         };
         course.enter(Stage::Cache, "Looking whether it was summarized before")?;
         let key = ContentKey {
@@ -150,7 +147,9 @@ impl Workshop {
     }
 
     /// What was sent along.
-    fn read(&self, item: &Item, manner: &Manner, course: &Course<'_>) -> Result<Heard, Failure> {
+    fn read(&self, part: &Part, course: &Course<'_>) -> Result<Heard, Failure> {
+        let (item, manner, session) =
+            (part.item(), &part.submission.what.manner, &part.submission.session);
         course.enter(Stage::Transcript, "Reading the transcript")?;
         let Source::Upload(upload) = &item.source else {
             return Err(Failure::for_good("There is no transcript."));
@@ -167,7 +166,9 @@ impl Workshop {
             chapters: Vec::new(),
             transcript,
         };
-        Ok(Heard { talk, transcript: fingerprint, subject: SENT.to_owned(), video: None })
+        // What one session has sent is no other's business, not even that it was sent.
+        let subject = format!("session:{session}");
+        Ok(Heard { talk, transcript: fingerprint, subject, video: None })
     }
 
     fn take_turn(&self, work: String, course: &Course<'_>) -> Result<Turn<'_>, Failure> {
@@ -201,9 +202,11 @@ impl Workshop {
         })?;
         self.news.evicted(added.evicted);
         let summary = added.summary;
+        // Jobs are seen by everyone; what was sent along is its session's.
+        let title = Some(&summary.title).filter(|_| summary.is_shared);
         Ok(json!({
             "summary_id": summary.id,
-            "title": summary.title,
+            "title": title,
             "source": source,
             "model_used": summary.model,
             "playlist": summary.playlist,

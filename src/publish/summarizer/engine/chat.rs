@@ -207,11 +207,7 @@ impl Work<'_, '_> {
         self.of = if parts.len() > 1 { parts.len() + 1 } else { 1 };
         let max_requests = self.chat.limits.max_requests;
         if max_requests != 0 && self.of > max_requests {
-            return Err(Failed::for_good(format!(
-                "The talk needs {} questions to the model, more than {max_requests} \
-                 (openai_max_requests).",
-                self.of
-            )));
+            return Err(too_many(max_requests));
         }
         let mut answers = Vec::new();
         for (index, part) in parts.iter().enumerate() {
@@ -245,6 +241,10 @@ impl Work<'_, '_> {
     }
 
     fn ask(&mut self, question: &Question) -> Result<Answer, Failed> {
+        let max_requests = self.chat.limits.max_requests;
+        if max_requests != 0 && self.usage.requests >= max_requests as u64 {
+            return Err(too_many(max_requests));
+        }
         let (done, of) = (self.done, self.of.max(1));
         let watch = &mut *self.watch;
         let expected = self.chat.limits.max_answer_tokens.max(1);
@@ -289,6 +289,12 @@ impl Work<'_, '_> {
             total_words: words.sum(),
         }
     }
+}
+
+fn too_many(max: usize) -> Failed {
+    Failed::for_good(format!(
+        "The talk needs more than {max} questions to the model (openai_max_requests)."
+    ))
 }
 
 impl From<Failed> for EngineError {

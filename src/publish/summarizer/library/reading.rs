@@ -4,13 +4,15 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
 use super::search::Wanted;
-use super::shelf::{COLUMNS, kept, visible};
+use super::shelf::{COLUMNS, find, visible};
 use super::{Content, KeptSummary, Library, LibraryError, cache};
 use crate::event::topic::Identifier;
 use crate::publish::summarizer::transcript::Fingerprint;
 
 /// So many of what a search finds are looked at, the best.
 const MAX_FOUND: usize = 500;
+/// What a search finds comes in pages of at most so many: each is read for the passage that is shown.
+const MAX_FOUND_PAGE: usize = 50;
 
 /// What somebody wants to see.
 #[derive(Debug, Clone, Default)]
@@ -115,15 +117,8 @@ fn whole(connection: &Connection, number: i64) -> rusqlite::Result<Option<WholeS
     let Some((content, transcript)) = query.query_row([number], row).optional()? else {
         return Ok(None);
     };
-    let kept = one(connection, number)?;
+    let kept = find(connection, number)?;
     Ok(kept.map(|kept| WholeSummary { kept, content, transcript }))
-}
-
-fn one(connection: &Connection, number: i64) -> rusqlite::Result<Option<KeptSummary>> {
-    let mut query = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM summary s JOIN content c ON c.number = s.content WHERE s.number = ?1"
-    ))?;
-    query.query_row([number], kept).optional()
 }
 
 /// The newest that a viewer sees. Its own and the shared ones are two walks along two indexes.
@@ -165,7 +160,7 @@ fn newest(
     let has_more = numbers.len() > query.limit;
     let mut summaries = Vec::new();
     for number in numbers.into_iter().take(query.limit) {
-        let summary = one(connection, number)?;
+        let summary = find(connection, number)?;
         summaries.extend(summary.map(|summary| Listed { summary, snippet: None }));
     }
     Ok(Some(Page { summaries, total: total as usize, has_more }))
@@ -196,8 +191,9 @@ fn found(
             None => return Ok(None),
         },
     };
+    let limit = query.limit.min(MAX_FOUND_PAGE);
     let mut summaries = Vec::new();
-    for (number, _) in all.iter().skip(begin).take(query.limit) {
+    for (number, _) in all.iter().skip(begin).take(limit) {
         let Some(WholeSummary { kept, content, transcript }) = whole(connection, *number)? else {
             continue;
         };
@@ -209,6 +205,6 @@ fn found(
         }
         summaries.push(Listed { summary: kept, snippet });
     }
-    let has_more = all.len() > begin + query.limit;
+    let has_more = all.len() > begin + limit;
     Ok(Some(Page { summaries, total: all.len(), has_more }))
 }

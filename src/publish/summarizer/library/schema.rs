@@ -14,6 +14,9 @@ const STEPS: &[&str] = &["
         uses INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 
+    -- What is counted and compared is in indexes: the rows themselves are long.
+    CREATE INDEX upload_bytes ON upload (bytes);
+
     -- What was said: cues as JSON, deflated.
     CREATE TABLE transcript (
         fingerprint BLOB PRIMARY KEY,
@@ -21,6 +24,9 @@ const STEPS: &[&str] = &["
         bytes INTEGER NOT NULL,
         used_ms INTEGER NOT NULL
     ) STRICT;
+
+    CREATE INDEX transcript_bytes ON transcript (bytes);
+    CREATE INDEX transcript_by_use ON transcript (used_ms);
 
     -- What was found when a video was looked up with a wish for a language (which may be none).
     CREATE TABLE video (
@@ -50,6 +56,7 @@ const STEPS: &[&str] = &["
         UNIQUE (subject, model, language, transcript)
     ) STRICT;
     CREATE INDEX content_by_transcript ON content (transcript);
+    CREATE INDEX content_bytes ON content (bytes);
 
     -- What people see; the numbers grow.
     CREATE TABLE summary (

@@ -11,35 +11,43 @@ use crate::publish::summarizer::transcript::{Fingerprint, Transcript};
 /// More words than that nobody looks for.
 const MAX_WORDS: usize = 20;
 
+/// So many cues of a transcript are looked through for a passage to show: what stands behind is found, but not
+/// shown.
+const MAX_CUES: usize = 5_000;
+
 /// So many characters of a passage are shown.
 const SNIPPET_CHARS: usize = 240;
 
 /// The words that somebody looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted(Vec<String>);
+pub(super) struct Wanted {
+    words: Vec<String>,
+    /// The same as the index has them.
+    folded: Vec<String>,
+}
 
 impl Wanted {
     /// The words in what was typed; none if there are none.
     pub fn of(typed: &str) -> Option<Self> {
         let words: Vec<_> = typed.unicode_words().take(MAX_WORDS).map(str::to_owned).collect();
-        if words.is_empty() { None } else { Some(Self(words)) }
+        let folded = words.iter().map(|word| folded(word)).collect();
+        if words.is_empty() { None } else { Some(Self { words, folded }) }
     }
 
     /// The same in FTS5's language: all of them, each as it is and never as a command, the last perhaps only
     /// begun.
     pub fn expression(&self) -> String {
         let words: Vec<_> =
-            self.0.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
+            self.words.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
         words.join(" ") + "*"
     }
 
     /// Whether a word of a text is one of them, or begins as the last one does.
     fn is_match(&self, word: &str) -> bool {
         let word = folded(word);
-        let is_last = |index: usize| index + 1 == self.0.len();
-        self.0.iter().enumerate().any(|(index, wanted)| {
-            let wanted = folded(wanted);
-            word == wanted || (is_last(index) && word.starts_with(&wanted))
+        let is_last = |index: usize| index + 1 == self.folded.len();
+        self.folded.iter().enumerate().any(|(index, wanted)| {
+            word == *wanted || (is_last(index) && word.starts_with(wanted.as_str()))
         })
     }
 
@@ -63,7 +71,7 @@ impl Wanted {
         transcript: Option<&Transcript>,
     ) -> Option<Vec<Piece>> {
         let sentences = summary.sentences.iter().map(|sentence| sentence.text.as_str());
-        let cues = transcript.iter().flat_map(|transcript| &transcript.cues);
+        let cues = transcript.iter().flat_map(|transcript| &transcript.cues).take(MAX_CUES);
         let mut passages = summary
             .overview
             .as_deref()

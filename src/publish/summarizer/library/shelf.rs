@@ -40,8 +40,11 @@ impl Library {
                 }
             };
             let former = take_former(transaction, new, content)?;
-            let number = insert(transaction, new, content, source, now_ms)?;
-            for id in former {
+            // Who asks for a video by itself does not take it out of its playlist.
+            let playlist = new.playlist.as_ref().or(former.playlist.as_ref());
+            let origin = Origin { content, source, playlist, now_ms };
+            let number = insert(transaction, new, &origin)?;
+            for id in former.ids {
                 let put = "INSERT OR REPLACE INTO former (id, summary) VALUES (?1, ?2)";
                 transaction.execute(put, params![id, number])?;
             }
@@ -86,7 +89,7 @@ pub(super) fn visible(
 }
 
 /// A summary by its number.
-fn find(connection: &Connection, number: i64) -> rusqlite::Result<Option<KeptSummary>> {
+pub(super) fn find(connection: &Connection, number: i64) -> rusqlite::Result<Option<KeptSummary>> {
     let mut query = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM summary s JOIN content c ON c.number = s.content WHERE s.number = ?1"
     ))?;
@@ -94,7 +97,7 @@ fn find(connection: &Connection, number: i64) -> rusqlite::Result<Option<KeptSum
 }
 
 /// A summary in a row that begins with [`COLUMNS`].
-pub(super) fn kept(row: &Row<'_>) -> rusqlite::Result<KeptSummary> {
+fn kept(row: &Row<'_>) -> rusqlite::Result<KeptSummary> {
     let identifier = |index: usize| -> rusqlite::Result<Identifier> {
         let text: String = row.get(index)?;
         text.parse().map_err(|error| {
@@ -123,21 +126,27 @@ pub(super) fn kept(row: &Row<'_>) -> rusqlite::Result<KeptSummary> {
     })
 }
 
-/// Takes away the row that those who will see the new summary have of the same content; returns all ids that
-/// it had.
+/// What a summary was before somebody asked for the same again.
+#[derive(Debug, Default)]
+struct Former {
+    ids: Vec<String>,
+    playlist: Option<String>,
+}
+
+/// Takes away the row that those who will see the new summary have of the same content; returns what it was.
 fn take_former(
     transaction: &Transaction<'_>,
     new: &NewSummary,
     content: i64,
-) -> rusqlite::Result<Vec<String>> {
+) -> rusqlite::Result<Former> {
     let mut query = transaction.prepare_cached(
-        "SELECT number, id FROM summary
+        "SELECT number, id, playlist FROM summary
          WHERE content = ?1 AND is_shared = ?2 AND (?2 OR session = ?3)",
     )?;
     let values = params![content, new.is_shared, new.session.as_str()];
-    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-    let Some((number, id)) = query.query_row(values, row).optional()? else {
-        return Ok(Vec::new());
+    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?));
+    let Some((number, id, playlist)) = query.query_row(values, row).optional()? else {
+        return Ok(Former::default());
     };
     let mut query = transaction.prepare_cached("SELECT id FROM former WHERE summary = ?1")?;
     let mut ids: Vec<String> =
@@ -146,22 +155,28 @@ fn take_former(
     ids.truncate(MAX_FORMER);
     ids.push(id);
     forget(transaction, number)?;
-    Ok(ids)
+    Ok(Former { ids, playlist })
 }
 
 /// So many former ids lead to a summary.
 const MAX_FORMER: usize = 20;
 
+/// Where a summary comes from.
+struct Origin<'a> {
+    content: i64,
+    source: SummarySource,
+    playlist: Option<&'a String>,
+    now_ms: u64,
+}
+
 fn insert(
     transaction: &Transaction<'_>,
     new: &NewSummary,
-    content: i64,
-    source: SummarySource,
-    now_ms: u64,
+    origin: &Origin<'_>,
 ) -> Result<i64, LibraryError> {
     let video = new.video.as_ref().map(serde_json::to_string).transpose();
     let video = video.map_err(|error| LibraryError::Database(error.to_string()))?;
-    let source = if source == SummarySource::Cache { "cache" } else { "generated" };
+    let source = if origin.source == SummarySource::Cache { "cache" } else { "generated" };
     let mut insert = transaction.prepare_cached(
         "INSERT OR REPLACE INTO summary
          (id, session, is_shared, title, playlist, video, language, source, content, created_ms)
@@ -172,12 +187,12 @@ fn insert(
         new.session.as_str(),
         new.is_shared,
         new.title,
-        new.playlist,
+        origin.playlist,
         video,
         new.language,
         source,
-        content,
-        now_ms as i64,
+        origin.content,
+        origin.now_ms as i64,
     ];
     Ok(insert.query_row(values, |row| row.get(0))?)
 }
@@ -240,6 +255,7 @@ fn drop_summary(transaction: &Transaction<'_>, number: i64) -> rusqlite::Result<
         "DELETE FROM transcript WHERE fingerprint = ?1
          AND NOT EXISTS (SELECT 1 FROM content WHERE transcript = ?1)",
     )?;
+    // Whoever is at it meanwhile puts it there again before its summary is kept.
     drop_transcript.execute([transcript])?;
     Ok(())
 }

@@ -74,12 +74,16 @@ impl Info {
 
     /// What is known of it.
     pub fn video(&self, asked: &VideoRef) -> Video {
-        let address = self.webpage_url.as_deref().filter(|url| url.starts_with("http"));
+        // What its site calls it is judged as what somebody has typed.
+        let address = self.webpage_url.as_deref().and_then(|url| VideoRef::parse(url).ok());
         let id = self.id.as_deref().map(line).filter(|id| !id.is_empty());
         Video {
             id: id.unwrap_or_else(|| asked.key().to_owned()),
             // Everyone's address of it, if there is one.
-            url: asked.id().map_or(address.unwrap_or(asked.url()), |_| asked.url()).to_owned(),
+            url: match (asked.id(), &address) {
+                (None, Some(address)) => address.url().to_owned(),
+                _ => asked.url().to_owned(),
+            },
             title: self
                 .title
                 .as_deref()
@@ -109,7 +113,14 @@ impl Info {
     pub fn tracks(&self) -> Vec<Track> {
         let named = |names: &Option<Map<String, Value>>, is_automatic: bool| -> Vec<Track> {
             let names = names.iter().flat_map(Map::keys);
-            let names = names.filter(|name| *name != CHAT && name.len() <= 64);
+            // `all` would be all of them.
+            let is_language = |name: &&String| {
+                let is_char = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+                name.len() <= 64
+                    && name.chars().all(is_char)
+                    && ![CHAT, "all"].contains(&name.as_str())
+            };
+            let names = names.filter(is_language);
             names.map(|name| Track { language: name.clone(), is_automatic }).collect()
         };
         let mut tracks = named(&self.subtitles, false);

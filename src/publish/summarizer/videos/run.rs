@@ -116,6 +116,10 @@ impl<'a> Run<'a> {
             // Not as an argument, which everyone on this machine could read.
             ("http_proxy", proxy.as_ref()),
             ("https_proxy", proxy.as_ref()),
+            // Whatever else it can speak goes there too, and is not understood.
+            ("ftp_proxy", proxy.as_ref()),
+            ("all_proxy", proxy.as_ref()),
+            ("no_proxy", OsStr::new("")),
             ("HOME", folder),
             ("PYTHONDONTWRITEBYTECODE", OsStr::new("1")),
         ];
@@ -142,12 +146,19 @@ impl<'a> Run<'a> {
             if is_past(self.clock.now()) {
                 return Err(VideoError::Timeout(timeout.as_secs()));
             }
-            for name in ["output", "errors"] {
-                self.check_size(&self.path(name))?;
-            }
+            self.check_folder()?;
             std::thread::sleep(TICK);
         }
         Ok(())
+    }
+
+    /// Whatever it writes, it may not write more than an answer may have, twice.
+    fn check_folder(&self) -> Result<(), VideoError> {
+        let files = fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
+        let size: u64 = files.filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+        let max = self.limits.max_answer_bytes;
+        let is_over = max != 0 && size > 2 * max as u64;
+        if is_over { Err(VideoError::TooLarge(max)) } else { Ok(()) }
     }
 
     fn check_size(&self, path: &Path) -> Result<(), VideoError> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use http::HeaderValue;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::event::time::iso;
 use crate::publish::summarizer::engine::KeySentence;
@@ -13,7 +13,8 @@ use crate::publish::summarizer::library::WholeSummary;
 /// What is said of a summary and what it says.
 pub fn document(summary: &WholeSummary) -> String {
     let (kept, content) = (&summary.kept, &summary.content.summary);
-    let url = kept.video.as_ref().map(|video| video.url.as_str());
+    let url = kept.video.as_ref().map(|video| quoted(&video.url));
+    let url = url.as_deref();
     let mut text = format!("# {}\n\n", escaped(&kept.title));
     let mut facts = Vec::new();
     facts.extend(url.map(|url| format!("<{url}>")));
@@ -61,6 +62,14 @@ pub fn moment(url: &str, time: Duration) -> Option<String> {
     let at = if is_youtube { format!("&t={seconds}s") } else { format!("#t={seconds}") };
     url.starts_with("http").then(|| format!("{url}{at}"))
 }
+
+/// An address in which nothing can end it.
+fn quoted(url: &str) -> String {
+    utf8_percent_encode(url, ENDING).to_string()
+}
+
+/// What would end an address, or a link.
+const ENDING: &AsciiSet = &CONTROLS.add(b' ').add(b'<').add(b'>').add(b'(').add(b')').add(b'"');
 
 /// A time for people: `1:02:03` or `2:03`.
 pub fn clock(time: Duration) -> String {

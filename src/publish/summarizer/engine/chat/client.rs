@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// The first pause before another try; each is twice the last one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A server that wants to be left alone for longer is not waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// An answer has no more bytes: far more than a summary can.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
 /// Of what a server says when it refuses, so much is shown.
@@ -119,7 +121,7 @@ impl Client {
             let Attempt { failed, retry_after } = match self.try_once(request, watch) {
                 Ok(reply) => {
                     note_usage(usage, request.question, &reply);
-                    return Ok(reply.text);
+                    return Ok(reply.whole_lines());
                 }
                 Err(tried) => tried,
             };
@@ -129,7 +131,7 @@ impl Client {
             }
             let pause = retry_after.unwrap_or_else(|| self.pause(attempt));
             let is_too_late = |deadline| self.clock.now() + pause >= deadline;
-            if request.deadline.is_some_and(is_too_late) {
+            if pause > LONGEST_WAIT || request.deadline.is_some_and(is_too_late) {
                 return Err(failed);
             }
             log::debug!(attempt, pause_ms = pause.as_millis() as u64; "a model is asked again: {failed:?}");
@@ -257,7 +259,9 @@ impl Client {
     }
 
     fn unreached(&self, error: &ureq::Error) -> Attempt {
-        let host = self.url.split('/').nth(2).unwrap_or_default();
+        // Without a name and a password, if somebody has put them there.
+        let host = self.url.split('/').nth(2).unwrap_or_default().rsplit('@').next();
+        let host = host.unwrap_or_default();
         match error {
             ureq::Error::Timeout(_) => late().into(),
             // The address does not change by waiting.

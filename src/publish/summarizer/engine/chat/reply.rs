@@ -83,6 +83,16 @@ impl Reply {
     }
 }
 
+impl Reply {
+    /// The text; of one that was cut off, without the line in which that happened, if there is another.
+    pub fn whole_lines(self) -> String {
+        match self.text.trim_end().rsplit_once('\n') {
+            Some((whole, _)) if self.is_cut => whole.to_owned(),
+            _ => self.text,
+        }
+    }
+}
+
 /// A reply that comes as an event stream.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
@@ -160,6 +170,14 @@ mod tests {
         }
         let error = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
         assert_eq!(Stream::default().feed(error.as_bytes()), Err("overloaded".into()));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_left_out() {
+        let reply = |text: &str, is_cut| Reply { text: text.into(), tokens: None, is_cut };
+        assert_eq!(reply("a\nb", true).whole_lines(), "a");
+        assert_eq!(reply("a\nb", false).whole_lines(), "a\nb");
+        assert_eq!(reply("a", true).whole_lines(), "a");
     }
 
     #[test]

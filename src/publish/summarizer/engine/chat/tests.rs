@@ -238,7 +238,7 @@ fn what_may_pass_is_asked_again() {
 
 #[test]
 fn a_server_that_wants_more_time_than_there_is_is_not_waited_for() {
-    let busy = answer("503 Service Unavailable", "Retry-After: 3600\r\n", "");
+    let busy = answer("503 Service Unavailable", "Retry-After: 99999999999999999\r\n", "");
     let model = Model::answering(vec![busy]);
     let (message, is_retryable) = failure(model.limits());
     assert_eq!(message, "The model's server cannot answer now (503)");

@@ -71,6 +71,14 @@ const filled = {
     await page.click('form[data-fault="no_heartbeats"] button');
     await until(async () => (await page.locator('#faults-in-force li').count()) > 0, 'a fault in force');
   },
+  '/#reading': async (page) => {
+    await page.click('#sample');
+    await page.click('#submit');
+    const link = page.locator('a', { hasText: 'Read with transcript' });
+    await until(async () => (await link.count()) > 0, 'a summary, opened by itself');
+    await link.first().click();
+    await until(async () => (await page.locator('.transcript p').count()) > 0, 'the transcript');
+  },
   '/jobs': async (page) => {
     for (const word of ['waiting', 'active', 'completed', 'failed', 'cancelled', 'delayed']) {
       await until(async () => (await page.locator(`#jobs .badge:text-is("${word}")`).count()) > 0, `a job that is ${word}`);

@@ -249,6 +249,35 @@ mod tests {
         assert!(Info::read(br#"{"live_status":"was_live"}"#).is_ok());
     }
 
+    /// Put together from yt-dlp's documentation and source, in the form that YouTube's videos have there; it is
+    /// no recording.
+    #[test]
+    fn a_video_of_youtube_has_chapters_and_captions() {
+        let json = r#"{"_type":"video","id":"dQw4w9WgXcQ","title":"A talk","language":"en","duration":3723,
+            "webpage_url":"https://www.youtube.com/watch?v=dQw4w9WgXcQ","uploader":"Somebody",
+            "live_status":"was_live","chapters":[{"start_time":0.0,"title":"Intro","end_time":75.0},
+            {"start_time":75.0,"title":"Lamps","end_time":3723}],"formats":[{"format_id":"sb2"}],
+            "subtitles":{"live_chat":[{"ext":"json"}],"de":[{"ext":"vtt","url":"https://x/"}]},
+            "automatic_captions":{"af":[{"ext":"vtt"}],"en-orig":[{"ext":"vtt"}],"en":[{"ext":"vtt"}]}}"#;
+        let info = Info::read(json.as_bytes()).unwrap();
+        let video = info.video(&VideoRef::parse("youtu.be/dQw4w9WgXcQ").unwrap());
+        assert_eq!((video.id.as_str(), video.language.as_deref()), ("dQw4w9WgXcQ", Some("en")));
+        assert_eq!(
+            (video.duration, video.uploader.as_deref()),
+            (Some(Duration::from_secs(3_723)), Some("Somebody"))
+        );
+        let chapters: Vec<_> =
+            video.chapters.iter().map(|c| (c.title.as_str(), c.start.as_secs())).collect();
+        assert_eq!(chapters, [("Intro", 0), ("Lamps", 75)]);
+        let tracks = info.tracks();
+        let named: Vec<_> = tracks.iter().map(|t| (t.language.as_str(), t.is_automatic)).collect();
+        assert_eq!(named, [("de", false), ("af", true), ("en-orig", true), ("en", true)]);
+        let chosen =
+            super::super::tracks::choose(&tracks, None, video.language.as_deref(), "en").unwrap();
+        // What somebody has written, be it a translation, comes before what a machine has heard.
+        assert_eq!(chosen.language, "de");
+    }
+
     #[test]
     fn a_playlist_has_the_videos_that_have_an_address() {
         let json = r#"{"title":"Talks","entries":[

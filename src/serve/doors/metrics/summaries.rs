@@ -10,17 +10,17 @@ const MICROS: f64 = 1e6;
 
 pub(super) fn write(library: &Figures, sheet: &mut Sheet<'_>) -> fmt::Result {
     sheet.gauge("summaries", "Summaries that are kept", library.summaries)?;
-    sheet.gauge("summary_bytes", "What these take, about", library.summary_bytes)?;
+    sheet.gauge("summaries_bytes", "What these take, about", library.summary_bytes)?;
     let help = "What the kept transcripts take, compressed";
     sheet.gauge("transcript_bytes", help, library.transcript_bytes)?;
     let help = "What was sent along for summaries and waits for a worker";
-    sheet.gauge("summary_upload_bytes", help, library.upload_bytes)?;
+    sheet.gauge("summaries_upload_bytes", help, library.upload_bytes)?;
     let lookups = [("hit", library.hits), ("miss", library.misses)];
     let lookups = lookups.map(|(outcome, count)| ([("outcome", outcome)], count));
     let help = "How often a summary was looked for in the cache, by whether it was there";
-    sheet.counters("summary_cache_lookups", help, lookups)?;
+    sheet.counters("summaries_cache_lookups", help, lookups)?;
     let help = "Summaries that made room for others";
-    sheet.counter("summary_evictions", help, library.evictions)?;
+    sheet.counter("summaries_evicted", help, library.evictions)?;
     let by_model =
         || library.usage.iter().map(|(model, usage)| ([("model", model.as_str())], usage));
     let help = "Requests to language models that were answered, over all time";

@@ -241,7 +241,7 @@ fn start(
     let batches = Batches::start(ground, queues.clone(), &found, settings.batches)?;
     let summarizer = settings.summarizer.then(|| {
         let (batches, publisher) = (batches.clone(), publisher.clone());
-        Summarizer::start(&tools, batches, publisher, settings.summaries)
+        Summarizer::start(&tools, batches, publisher)
     });
     let pubsub = Pubsub::new(settings.pubsub, clock.clone());
     let pushers = (settings.pubsub_auth == PubsubAuth::Oidc)

@@ -119,6 +119,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Talks that one request can have: more than may wait would be told to come again for ever.
+    fn most_items(&self) -> usize {
+        let limits = [self.max_items, self.queue_items];
+        limits.into_iter().filter(|limit| *limit != 0).min().unwrap_or(usize::MAX)
+    }
+}
+
 /// Why a batch was not cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CancelError {
@@ -221,40 +229,29 @@ struct Inner {
     /// The name of [`QUEUE`].
     queue: Identifier,
     lookups: Lookups,
-    limits: Limits,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Summarizer {
     /// Starts to tell sessions of their summaries, through `publisher`. The queue that makes them has been
     /// started with the same tools. Fails when the system gives no thread.
-    pub fn start(
-        tools: &Tools,
-        batches: Batches,
-        publisher: Publisher,
-        limits: Limits,
-    ) -> io::Result<Self> {
+    pub fn start(tools: &Tools, batches: Batches, publisher: Publisher) -> io::Result<Self> {
         let outlet = Box::new(move |event| publisher.publish(event).map(drop));
-        Self::with_outlet(tools, batches, outlet, limits)
+        Self::with_outlet(tools, batches, outlet)
     }
 
-    fn with_outlet(
-        tools: &Tools,
-        batches: Batches,
-        outlet: Outlet,
-        limits: Limits,
-    ) -> io::Result<Self> {
+    fn with_outlet(tools: &Tools, batches: Batches, outlet: Outlet) -> io::Result<Self> {
         let workshop = tools.workshop();
-        let clock = workshop.clock.clone();
-        let reporter = Arc::new(Reporter::new(outlet, clock, limits.report_patience));
+        let (clock, patience) = (workshop.clock.clone(), workshop.limits.report_patience);
+        let lookups = Lookups::new(workshop.limits.lookups);
+        let reporter = Arc::new(Reporter::new(outlet, clock, patience));
         let thread = teller::start(workshop.clone(), batches.clone(), reporter.clone())?;
         Ok(Self(Arc::new(Inner {
             workshop,
             batches,
             reporter,
             queue: QUEUE.parse().map_err(io::Error::other)?,
-            lookups: Lookups::new(limits.lookups),
-            limits,
+            lookups,
             thread: Mutex::new(Some(thread)),
         })))
     }
@@ -266,7 +263,7 @@ impl Summarizer {
 
     /// What may be asked for.
     pub fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.0.workshop.limits
     }
 
     /// Where videos come from.

@@ -40,15 +40,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use self::reading::{Listed, Page, Piece, Query, WholeSummary};
 pub use self::uploads::UploadId;
 
 use self::connections::Connections;
 use super::engine::{Summary, Usage, Written};
-use super::talk::{Chapter, seconds};
 use super::transcript::Fingerprint;
+use super::videos::Video;
 use crate::clock::Clock;
 use crate::event::topic::Identifier;
 
@@ -102,31 +102,11 @@ impl From<rusqlite::Error> for LibraryError {
     }
 }
 
-/// What is known of a video.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VideoFacts {
-    /// Its id, as its site gives it.
-    pub id: String,
-    /// Where it can be watched.
-    pub url: String,
-    /// What it is called.
-    pub title: String,
-    /// How long it takes.
-    #[serde(rename = "duration_seconds", with = "seconds::optional", default)]
-    pub duration: Option<Duration>,
-    /// Whose it is.
-    #[serde(default)]
-    pub uploader: Option<String>,
-    /// Its parts, in order.
-    #[serde(default)]
-    pub chapters: Vec<Chapter>,
-}
-
 /// A video that was looked up, with its captions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownVideo {
     /// What it is.
-    pub facts: VideoFacts,
+    pub video: Video,
     /// The language of its captions.
     pub language: String,
     /// Whether a machine has made them.
@@ -194,7 +174,7 @@ pub struct NewSummary {
     /// The playlist that it was asked for with.
     pub playlist: Option<String>,
     /// The video, if it is one.
-    pub video: Option<VideoFacts>,
+    pub video: Option<Video>,
     /// The talk's language.
     pub language: Option<String>,
     /// What the cache knows it by.
@@ -217,7 +197,7 @@ pub struct KeptSummary {
     /// The playlist that it was asked for with.
     pub playlist: Option<String>,
     /// The video, if it is one.
-    pub video: Option<VideoFacts>,
+    pub video: Option<Video>,
     /// The talk's language.
     pub language: Option<String>,
     /// The engine that made it.

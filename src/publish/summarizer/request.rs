@@ -185,11 +185,8 @@ pub(super) struct Sent {
 
 impl SummaryRequest {
     /// What is to be done, if all of the request is in order.
-    pub(super) fn check(
-        self,
-        limits: &Limits,
-        workshop: &Workshop,
-    ) -> Result<Plan, InvalidRequest> {
+    pub(super) fn check(self, workshop: &Workshop) -> Result<Plan, InvalidRequest> {
+        let limits = &workshop.limits;
         if self.videos.is_empty() && self.playlist.is_none() && self.transcripts.is_empty() {
             return Err(InvalidRequest::Nothing);
         }
@@ -267,7 +264,7 @@ fn check_count(request: &SummaryRequest, limits: &Limits) -> Result<(), InvalidR
         return Err(InvalidRequest::TooManyTranscripts { sent, max });
     }
     let sent = sent + request.videos.len();
-    let max = or_endless(limits.max_items).min(or_endless(limits.queue_items));
+    let max = limits.most_items();
     if sent > max { Err(InvalidRequest::TooMany { sent, max }) } else { Ok(()) }
 }
 

@@ -82,6 +82,11 @@ impl<'a> Course<'a> {
         self.tell(0, None, Some(facts));
     }
 
+    /// What is going on within the present step, for people.
+    pub fn say(&self, message: &str) {
+        self.tell(0, Some(message.to_owned()), None);
+    }
+
     /// So much of the present step is done, in percent. Says whether to leave off.
     pub fn within(&self, percent: u8) -> ControlFlow<()> {
         if self.desk.is_cancelled() {

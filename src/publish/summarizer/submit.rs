@@ -103,7 +103,7 @@ impl Summarizer {
         is_unwanted: &dyn Fn() -> bool,
     ) -> Result<Accepted, SubmitError> {
         let workshop = &self.0.workshop;
-        let plan = request.check(&self.0.limits, workshop)?;
+        let plan = request.check(workshop)?;
         let playlist = match &plan.playlist {
             Some(playlist) => Some(self.look_up(playlist, is_unwanted)?),
             None => None,
@@ -159,8 +159,7 @@ impl Summarizer {
     }
 
     fn check_count(&self, sent: usize) -> Result<(), InvalidRequest> {
-        let limits = [self.0.limits.max_items, self.0.limits.queue_items];
-        let max = limits.into_iter().filter(|limit| *limit != 0).min().unwrap_or(usize::MAX);
+        let max = self.0.workshop.limits.most_items();
         match sent {
             0 => Err(InvalidRequest::EmptyPlaylist),
             _ if sent > max => Err(InvalidRequest::TooMany { sent, max }),

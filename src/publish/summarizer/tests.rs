@@ -78,18 +78,18 @@ struct Bench {
 
 impl Bench {
     /// With the engine that is built in.
-    fn new(limits: Limits) -> Self {
+    fn new(limits: &Limits) -> Self {
         Self::open(None, limits, library::Limits::default(), false)
     }
 
     /// With one that waits to be let, one talk at a time.
     fn slow(limits: &Limits) -> Self {
-        Self::open(None, Limits { workers: 1, ..limits.clone() }, library::Limits::default(), true)
+        Self::open(None, &Limits { workers: 1, ..limits.clone() }, library::Limits::default(), true)
     }
 
     fn open(
         folder: Option<&Path>,
-        limits: Limits,
+        limits: &Limits,
         library: library::Limits,
         is_slow: bool,
     ) -> Self {
@@ -114,7 +114,7 @@ impl Bench {
         };
         let library = Library::open(folder, library, clock.clone()).unwrap();
         let videos = Videos::off(clock.clone());
-        let tools = Tools::new(library, engines, videos, (&jobs, &found), &limits, clock.clone());
+        let tools = Tools::new(library, engines, videos, (&jobs, &found), limits, clock.clone());
         let queue: Identifier = QUEUE.parse().unwrap();
         let config = QueueConfig {
             processor: ProcessorChoice::BuiltIn(QUEUE.into()),
@@ -140,7 +140,7 @@ impl Bench {
             let _ = sender.send(event);
             Ok(())
         };
-        let summarizer = Summarizer::with_outlet(&tools, batches.clone(), Box::new(outlet), limits);
+        let summarizer = Summarizer::with_outlet(&tools, batches.clone(), Box::new(outlet));
         let summarizer = summarizer.unwrap();
         Self { summarizer, queues, batches, jobs, events, begun, gate: Some(gate) }
     }

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 pub use self::complaint::VideoError;
 pub use self::reference::{InvalidVideo, PlaylistRef, VideoRef};
@@ -31,7 +32,7 @@ pub use self::reference::{InvalidVideo, PlaylistRef, VideoRef};
 use self::metadata::{Info, Listing};
 use self::run::{Output, Run};
 use self::tracks::Track;
-use super::talk::Chapter;
+use super::talk::{Chapter, seconds};
 use super::transcript::Format;
 use crate::clock::Clock;
 use crate::publish::fetch::gate::Gate;
@@ -90,7 +91,7 @@ impl Default for Limits {
 }
 
 /// What is known of a video.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Video {
     /// Its id, as its site gives it.
     pub id: String,
@@ -99,12 +100,16 @@ pub struct Video {
     /// What it is called.
     pub title: String,
     /// How long it takes.
+    #[serde(rename = "duration_seconds", with = "seconds::optional", default)]
     pub duration: Option<Duration>,
     /// The language that is spoken, if its site knows.
+    #[serde(default)]
     pub language: Option<String>,
     /// Its parts, in order.
+    #[serde(default)]
     pub chapters: Vec<Chapter>,
     /// Whose it is.
+    #[serde(default)]
     pub uploader: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Limits;
 use super::engine::Engines;
 use super::engine::{Engine, EngineError};
-use super::library::{ContentKey, KnownVideo, Library, LibraryError, Made, NewSummary, VideoFacts};
+use super::library::{ContentKey, KnownVideo, Library, LibraryError, Made, NewSummary};
 use super::stage::{Course, Stage};
 use super::submission::{Manner, Part, Source};
 use super::submissions::Submissions;
@@ -19,7 +19,7 @@ use super::talk::Talk;
 use super::teller::News;
 use super::transcript::{Fingerprint, Transcript};
 use super::turns::{Turn, Turns};
-use super::videos::{VideoError, VideoRef, Videos};
+use super::videos::{Video, VideoError, VideoRef, Videos};
 use crate::clock::Clock;
 use crate::event::topic::Identifier;
 use crate::publish::queues::processor::{Desk, Failure};
@@ -105,45 +105,40 @@ impl Workshop {
         let work = format!("video {} {}", video.key(), wanted.unwrap_or_default());
         let _turn = self.take_turn(work, course)?;
         if !manner.refresh
-            && let Some(heard) = self.recall(video, wanted)?
+            && let Some(heard) = self.recall(video, wanted, course)?
         {
-            course.note(facts(&heard));
             return Ok(heard);
         }
         let is_cancelled = || course.is_cancelled();
         let found = self.videos.look_up(video, &is_cancelled)?;
-        course.note(json!({"title": found.video.title, "video_id": found.video.id}));
+        course.note(facts(&found.video, None));
         course.enter(Stage::Transcript, "Fetching the transcript")?;
         let captions = self.videos.captions(&found, wanted, &is_cancelled)?;
         let parsed = Transcript::parse(captions.format, &captions.body);
         let transcript = parsed.map_err(|e| Failure::for_good(format!("The captions: {e}.")))?;
         let known = KnownVideo {
-            facts: VideoFacts {
-                id: found.video.id,
-                url: found.video.url,
-                title: found.video.title,
-                duration: found.video.duration,
-                uploader: found.video.uploader,
-                chapters: found.video.chapters,
-            },
+            video: found.video,
             language: captions.language,
             is_automatic: captions.is_automatic,
             transcript: self.library.put_transcript(&transcript)?,
             fetched_ms: self.clock.unix_ms(),
         };
         self.library.put_video(video.key(), wanted.unwrap_or_default(), &known)?;
-        let heard = Heard::of_video(video, known, transcript);
-        course.note(facts(&heard));
-        Ok(heard)
+        Ok(Heard::of_video(video, known, transcript, course))
     }
 
     /// What was said in a video, if that was asked not long ago.
-    fn recall(&self, video: &VideoRef, wanted: Option<&str>) -> Result<Option<Heard>, Failure> {
+    fn recall(
+        &self,
+        video: &VideoRef,
+        wanted: Option<&str>,
+        course: &Course<'_>,
+    ) -> Result<Option<Heard>, Failure> {
         let Some(known) = self.library.video(video.key(), wanted.unwrap_or_default())? else {
             return Ok(None);
         };
         let transcript = self.library.transcript(known.transcript)?;
-        Ok(transcript.map(|transcript| Heard::of_video(video, known, transcript)))
+        Ok(transcript.map(|transcript| Heard::of_video(video, known, transcript, course)))
     }
 
     /// What was sent along.
@@ -173,7 +168,7 @@ impl Workshop {
 
     fn take_turn(&self, work: String, course: &Course<'_>) -> Result<Turn<'_>, Failure> {
         if self.turns.is_taken(&work) {
-            course.note(json!({"waits_for": "another request for the same"}));
+            course.say("Waiting for another request for the same");
         }
         let turn = self.turns.take(work, || course.is_cancelled());
         turn.ok_or_else(|| Failure::retryable("It was left off."))
@@ -187,7 +182,6 @@ impl Workshop {
         made: Made,
     ) -> Result<Value, Failure> {
         let item = part.item();
-        let source = if matches!(made, Made::Found(_)) { "cache" } else { "generated" };
         let added = self.library.add(&NewSummary {
             id: item.id.clone(),
             session: part.submission.session.clone(),
@@ -195,7 +189,7 @@ impl Workshop {
             is_shared: heard.video.is_some(),
             title: heard.talk.title,
             playlist: item.playlist.clone(),
-            video: heard.video.map(|known| known.facts),
+            video: heard.video.map(|known| known.video),
             language: heard.talk.language,
             key,
             made,
@@ -207,7 +201,7 @@ impl Workshop {
         Ok(json!({
             "summary_id": summary.id,
             "title": title,
-            "source": source,
+            "source": summary.source,
             "model_used": summary.model,
             "playlist": summary.playlist,
             "video_id": summary.video.as_ref().map(|video| &video.id),
@@ -218,26 +212,32 @@ impl Workshop {
 }
 
 impl Heard {
-    fn of_video(video: &VideoRef, known: KnownVideo, transcript: Transcript) -> Self {
+    /// What is said in a video; those who watch are told what it is.
+    fn of_video(
+        video: &VideoRef,
+        known: KnownVideo,
+        transcript: Transcript,
+        course: &Course<'_>,
+    ) -> Self {
         let talk = Talk {
-            title: known.facts.title.clone(),
+            title: known.video.title.clone(),
             language: Some(known.language.clone()).filter(|language| !language.is_empty()),
-            chapters: known.facts.chapters.clone(),
+            chapters: known.video.chapters.clone(),
             transcript,
         };
+        course.note(facts(&known.video, talk.language.as_deref()));
         let subject = video.key().to_owned();
         Self { talk, transcript: known.transcript, subject, video: Some(known) }
     }
 }
 
 /// What watchers are told of a video.
-fn facts(heard: &Heard) -> Value {
-    let video = heard.video.as_ref().map(|known| &known.facts);
+fn facts(video: &Video, language: Option<&str>) -> Value {
     json!({
-        "title": heard.talk.title,
-        "video_id": video.map(|video| &video.id),
-        "url": video.map(|video| &video.url),
-        "language": heard.talk.language,
+        "title": video.title,
+        "video_id": video.id,
+        "url": video.url,
+        "language": language,
     })
 }
 

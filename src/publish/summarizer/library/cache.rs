@@ -38,7 +38,7 @@ impl Library {
         wanted: &str,
         known: &KnownVideo,
     ) -> Result<(), LibraryError> {
-        let facts = text(&known.facts)?;
+        let facts = text(&known.video)?;
         self.0.connections.write(|transaction| {
             let mut put = transaction.prepare_cached(
                 "INSERT OR REPLACE INTO video
@@ -90,7 +90,7 @@ impl Library {
 
 fn known_video(row: &Row<'_>) -> rusqlite::Result<KnownVideo> {
     Ok(KnownVideo {
-        facts: json(row, 0)?,
+        video: json(row, 0)?,
         language: row.get(1)?,
         is_automatic: row.get(2)?,
         transcript: Fingerprint::from_bytes(row.get(3)?),
@@ -114,11 +114,12 @@ fn find_content(connection: &Connection, key: &ContentKey) -> rusqlite::Result<O
          WHERE subject = ?1 AND model = ?2 AND language = ?3 AND transcript = ?4",
     )?;
     let values = params![key.subject, key.model, key.language, key.transcript.bytes()];
-    query.query_row(values, content).optional()
+    query.query_row(values, |row| content(row, 0)).optional()
 }
 
-pub(super) fn content(row: &Row<'_>) -> rusqlite::Result<Content> {
-    Ok(Content { number: row.get(0)?, summary: json(row, 1)?, usage: json(row, 2)? })
+/// A content in three columns from this one on: its number, what it says, what it took.
+pub(super) fn content(row: &Row<'_>, at: usize) -> rusqlite::Result<Content> {
+    Ok(Content { number: row.get(at)?, summary: json(row, at + 1)?, usage: json(row, at + 2)? })
 }
 
 /// Keeps what an engine has made, in place of what it made of the same before.

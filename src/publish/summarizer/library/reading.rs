@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
 use super::search::Wanted;
-use super::shelf::{COLUMNS, find, visible};
+use super::shelf::{COLUMNS, KEPT_COLUMNS, find, kept, visible};
 use super::{Content, KeptSummary, Library, LibraryError, cache};
 use crate::event::topic::Identifier;
 use crate::publish::summarizer::transcript::Fingerprint;
@@ -110,15 +110,15 @@ impl Library {
 
 fn whole(connection: &Connection, number: i64) -> rusqlite::Result<Option<WholeSummary>> {
     let mut query = connection.prepare_cached(&format!(
-        "SELECT c.number, c.summary, c.usage, c.transcript, {COLUMNS} FROM summary s
+        "SELECT {COLUMNS}, c.number, c.summary, c.usage, c.transcript FROM summary s
          JOIN content c ON c.number = s.content WHERE s.number = ?1"
     ))?;
-    let row = |row: &Row<'_>| Ok((cache::content(row)?, Fingerprint::from_bytes(row.get(3)?)));
-    let Some((content, transcript)) = query.query_row([number], row).optional()? else {
-        return Ok(None);
+    let row = |row: &Row<'_>| {
+        let content = cache::content(row, KEPT_COLUMNS)?;
+        let transcript = Fingerprint::from_bytes(row.get(KEPT_COLUMNS + 3)?);
+        Ok(WholeSummary { kept: kept(row)?, content, transcript })
     };
-    let kept = find(connection, number)?;
-    Ok(kept.map(|kept| WholeSummary { kept, content, transcript }))
+    query.query_row([number], row).optional()
 }
 
 /// The newest that a viewer sees. Its own and the shared ones are two walks along two indexes.

@@ -17,6 +17,9 @@ use crate::event::topic::Identifier;
 pub(super) const COLUMNS: &str = "s.id, s.session, s.is_shared, s.title, s.playlist, s.video, \
      s.language, s.source, s.created_ms, c.model, c.total_sentences, c.total_words";
 
+/// How many these are.
+pub(super) const KEPT_COLUMNS: usize = 12;
+
 /// What the library holds.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
@@ -97,7 +100,7 @@ pub(super) fn find(connection: &Connection, number: i64) -> rusqlite::Result<Opt
 }
 
 /// A summary in a row that begins with [`COLUMNS`].
-fn kept(row: &Row<'_>) -> rusqlite::Result<KeptSummary> {
+pub(super) fn kept(row: &Row<'_>) -> rusqlite::Result<KeptSummary> {
     let identifier = |index: usize| -> rusqlite::Result<Identifier> {
         let text: String = row.get(index)?;
         text.parse().map_err(|error| {

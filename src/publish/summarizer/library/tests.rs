@@ -38,11 +38,12 @@ impl House {
         let summary =
             Summary { sentences: vec![key_sentence], total_words: 5, ..Summary::default() };
         let usage = Usage { requests: 1, prompt_tokens: 7, ..Usage::default() };
-        let video = VideoFacts {
+        let video = Video {
             id: "v".into(),
             url: "https://example.com/v".into(),
             title: "T".into(),
             duration: Some(Duration::from_millis(1_500)),
+            language: None,
             uploader: None,
             chapters: Vec::new(),
         };
@@ -170,7 +171,7 @@ fn a_video_is_known_for_a_while() {
     let transcript =
         Transcript::parse(Format::WebVtt, "WEBVTT\n\n00:01.000 --> 00:02.500\nHi.").unwrap();
     let known = KnownVideo {
-        facts: house.new_summary("x", "me", true, "X.").video.unwrap(),
+        video: house.new_summary("x", "me", true, "X.").video.unwrap(),
         language: "en".into(),
         is_automatic: true,
         transcript: house.library.put_transcript(&transcript).unwrap(),

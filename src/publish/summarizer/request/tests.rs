@@ -8,7 +8,7 @@ fn plan(json: &str) -> Result<Plan, InvalidRequest> {
         Limits { max_items: 3, max_transcripts: 2, max_transcript_bytes: 100, ..Limits::default() };
     let library = library::Limits { max_upload_bytes: 150, ..library::Limits::default() };
     let tools = Tools::with_videos(&limits, library);
-    serde_json::from_str::<SummaryRequest>(json).unwrap().check(&limits, &tools.workshop())
+    serde_json::from_str::<SummaryRequest>(json).unwrap().check(&tools.workshop())
 }
 
 fn check_title(item: &str, expected: &str) {

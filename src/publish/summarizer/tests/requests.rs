@@ -6,7 +6,7 @@ use crate::publish::summarizer::request::InvalidRequest;
 
 #[test]
 fn a_request_is_told_from_start_to_end() {
-    let bench = Bench::new(Limits { workers: 1, ..Limits::default() });
+    let bench = Bench::new(&Limits { workers: 1, ..Limits::default() });
     let accepted = bench.submit("me", talks(&["rain", "snow"])).unwrap();
     assert_eq!((accepted.total, accepted.items[1].title.as_str()), (2, "On snow"));
     let story = bench.story();
@@ -62,7 +62,7 @@ fn events_have_the_fields_that_pages_read() {
 
 #[test]
 fn a_failed_item_is_told_and_the_others_go_on() {
-    let bench = Bench::new(Limits { workers: 1, ..Limits::default() });
+    let bench = Bench::new(&Limits { workers: 1, ..Limits::default() });
     let request = json!({"transcripts": [{"title": "Bad", "vtt": "x"}, talk("rain")]});
     let accepted = bench.submit("me", request).unwrap();
     let failed = bench.until("status", "failed");
@@ -81,7 +81,7 @@ fn a_failed_item_is_told_and_the_others_go_on() {
 
 #[test]
 fn the_same_transcript_comes_from_the_cache_under_its_own_title() {
-    let bench = Bench::new(Limits { workers: 1, ..Limits::default() });
+    let bench = Bench::new(&Limits { workers: 1, ..Limits::default() });
     bench.submit("me", talks(&["rain"])).unwrap();
     bench.until("status", "completed");
     // What another session has sent is not there for it.
@@ -109,7 +109,7 @@ fn the_same_transcript_comes_from_the_cache_under_its_own_title() {
 
 #[test]
 fn nobody_sees_what_is_not_theirs() {
-    let bench = Bench::new(Limits::default());
+    let bench = Bench::new(&Limits::default());
     let accepted = bench.submit("me", talks(&["rain"])).unwrap();
     bench.until("status", "completed");
     let (batch, item) = (accepted.batch_id.as_str(), accepted.items[0].id.as_str());
@@ -130,7 +130,7 @@ fn nobody_sees_what_is_not_theirs() {
 
 #[test]
 fn a_summary_that_is_deleted_is_told_of_and_gone() {
-    let bench = Bench::new(Limits::default());
+    let bench = Bench::new(&Limits::default());
     let accepted = bench.submit("me", talks(&["rain"])).unwrap();
     bench.until("status", "completed");
     let item = accepted.items[0].id.as_str();
@@ -185,7 +185,7 @@ fn so_many_bytes_may_wait() {
     let bytes = talk("a")["text"].as_str().unwrap().len();
     let library = library::Limits { max_upload_bytes: bytes * 2, ..library::Limits::default() };
     let limits = Limits { workers: 1, ..Limits::default() };
-    let bench = Bench::open(None, limits, library, true);
+    let bench = Bench::open(None, &limits, library, true);
     let first = bench.submit("me", talks(&["a", "b"])).unwrap();
     assert!(matches!(bench.submit("me", talks(&["c"])), Err(SubmitError::Full)));
     bench.summarizer.cancel(&id("me"), first.batch_id.as_str()).unwrap();
@@ -197,7 +197,7 @@ fn so_many_bytes_may_wait() {
 fn two_who_want_the_same_share_the_work() {
     let bench = Bench::open(
         None,
-        Limits { workers: 2, ..Limits::default() },
+        &Limits { workers: 2, ..Limits::default() },
         library::Limits::default(),
         true,
     );
@@ -225,7 +225,7 @@ fn two_who_want_the_same_share_the_work() {
 #[test]
 fn what_makes_room_for_others_is_told_to_its_owner() {
     let library = library::Limits { max_summaries: 1, ..library::Limits::default() };
-    let bench = Bench::open(None, Limits { workers: 1, ..Limits::default() }, library, false);
+    let bench = Bench::open(None, &Limits { workers: 1, ..Limits::default() }, library, false);
     bench.submit("you", talks(&["rain"])).unwrap();
     bench.until("status", "completed");
     bench.submit("me", talks(&["snow"])).unwrap();
@@ -240,7 +240,7 @@ fn what_makes_room_for_others_is_told_to_its_owner() {
 
 #[test]
 fn an_invalid_request_changes_nothing() {
-    let bench = Bench::new(Limits::default());
+    let bench = Bench::new(&Limits::default());
     let check = |request: Value, expected: InvalidRequest| match bench.submit("me", request.clone())
     {
         Err(SubmitError::Invalid(error)) => assert_eq!(error, expected),
@@ -261,7 +261,7 @@ fn an_invalid_request_changes_nothing() {
 
 #[test]
 fn only_what_has_an_address_can_be_asked_for_again() {
-    let bench = Bench::new(Limits::default());
+    let bench = Bench::new(&Limits::default());
     let request = json!({"transcripts": [{"title": "Bad", "vtt": "x"}, talk("rain")]});
     let accepted = bench.submit("me", request).unwrap();
     bench.until("status", "completed");
@@ -276,7 +276,7 @@ fn only_what_has_an_address_can_be_asked_for_again() {
 
 #[test]
 fn several_workers_tell_a_batch_in_order() {
-    let bench = Bench::new(Limits { workers: 4, ..Limits::default() });
+    let bench = Bench::new(&Limits { workers: 4, ..Limits::default() });
     let words: Vec<_> = (0..40).map(|i| format!("thing{i}")).collect();
     bench.submit("me", talks(&words.iter().map(String::as_str).collect::<Vec<_>>())).unwrap();
     let (mut last, mut complete) = (0, 0);

@@ -4,7 +4,7 @@ use super::*;
 
 fn open(folder: &Path, is_slow: bool) -> Bench {
     let limits = Limits { workers: 1, ..Limits::default() };
-    Bench::open(Some(folder), limits, library::Limits::default(), is_slow)
+    Bench::open(Some(folder), &limits, library::Limits::default(), is_slow)
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub mod view;
 // Videos, playlists and their captions, through yt-dlp.
 pub mod videos;
 
+// Texts that are too long.
+mod cut;
+
 mod report;
 mod submission;
 mod submissions;

@@ -17,6 +17,7 @@ mod words;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::cut::cut;
 use super::engine::{KeySentence, Summary, Watch};
 use super::sentences::Sentences;
 use super::talk::Chapter;
@@ -65,7 +66,7 @@ pub fn summarize(
     let mut chosen = choice::choose(sentences, &bags, &scores, &chapter_of, count);
     chosen.sort_unstable();
     let key_sentence = |index: usize| KeySentence {
-        text: quoted(sentences.text(index)),
+        text: cut(sentences.text(index), MAX_SENTENCE_CHARS),
         start: sentences.start(index),
         index: Some(index),
         chapter: chapter_of[index],
@@ -88,13 +89,6 @@ pub(super) fn chapter_at(chapters: &[Chapter], time: Option<Duration>) -> Option
 
 /// No speaker's sentence is longer, but a file of one endless word is.
 const MAX_SENTENCE_CHARS: usize = 2_000;
-
-fn quoted(text: &str) -> String {
-    match text.char_indices().nth(MAX_SENTENCE_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
 
 /// Tells the watcher that `done` of `of` steps between two percentages are done.
 fn step(watch: &mut Watch<'_>, from: u8, to: u8, done: usize, of: usize) -> Result<(), Stopped> {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::tracks::Track;
 use super::{Playlist, PlaylistItem, PlaylistRef, Video, VideoError, VideoRef};
+use crate::publish::summarizer::cut::cut;
 use crate::publish::summarizer::talk::Chapter;
 
 /// The oldest version that knows the options that are used here.
@@ -196,11 +197,7 @@ fn line(text: &str) -> String {
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|w| !w.is_empty())
         .collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(MAX_TITLE_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    cut(&words.join(" "), MAX_TITLE_CHARS)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use crate::publish::summarizer::cut::cut;
+
 /// An overview and points, of which at least one is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -45,7 +47,7 @@ impl Answer {
         }
         answer.points.truncate(MAX_POINTS);
         let overview = plain(without_label(&overview));
-        let overview = shortened(&overview, MAX_OVERVIEW_CHARS);
+        let overview = cut(&overview, MAX_OVERVIEW_CHARS);
         answer.overview = Some(overview).filter(|overview| !overview.is_empty());
         let is_something = answer.overview.is_some() || !answer.points.is_empty();
         is_something.then_some(answer)
@@ -86,7 +88,7 @@ fn point(line: &str) -> Option<Point> {
     let rest =
         dash.or_else(|| after_number(line)).or_else(|| rest.starts_with('[').then_some(rest))?;
     let (index, text) = numbered(rest.trim_start_matches(['*', '_', ' ']));
-    let text = shortened(&plain(text), MAX_POINT_CHARS);
+    let text = cut(&plain(text), MAX_POINT_CHARS);
     (!text.is_empty()).then_some(Point { text, index })
 }
 
@@ -143,13 +145,6 @@ fn plain(text: &str) -> String {
         .join(" ")
         .trim_start_matches([':', '-', ' '])
         .to_owned()
-}
-
-fn shortened(text: &str, max_chars: usize) -> String {
-    match text.char_indices().nth(max_chars) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

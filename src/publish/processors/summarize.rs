@@ -73,10 +73,11 @@ impl Summarize {
         let transcript = Transcript::parse(format, body).map_err(|error| for_good(&error))?;
         let title = order.title.clone().unwrap_or_default();
         let talk = Talk { title, language: None, chapters: Vec::new(), transcript };
-        let written = engine.summarize(&talk, &mut |percent| {
+        let written = self.workshop.write(&*engine, &talk, &mut |percent| {
             tell(desk, percent, "summarizing", "Summarizing");
             if desk.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
+        self.workshop.count(&*engine, written.usage);
         let summary = written.summary;
         tell(desk, 100, "done", &format!("Chose {} sentences", summary.sentences.len()));
         let brief = Brief::of(order.title.as_deref(), engine.model(), &summary);

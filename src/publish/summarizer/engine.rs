@@ -27,7 +27,7 @@ pub trait Engine: Send + Sync + fmt::Debug {
 
     /// Makes a summary. Several threads may call it at the same time; `watch` is told how far it is,
     /// and can stop it.
-    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, EngineError>;
+    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, Unwritten>;
 }
 
 /// A model is not asked for more points.
@@ -141,6 +141,22 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// What that cost by the prices of the settings, in millionths of their currency's unit.
     pub cost_micros: u64,
+}
+
+/// That there is no summary, and what it took to find that out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct Unwritten {
+    /// Why.
+    pub error: EngineError,
+    /// What was asked of a model all the same has its price.
+    pub usage: Usage,
+}
+
+impl From<EngineError> for Unwritten {
+    fn from(error: EngineError) -> Self {
+        Self { error, usage: Usage::default() }
+    }
 }
 
 /// Why there is no summary.

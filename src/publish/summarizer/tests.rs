@@ -8,7 +8,7 @@ use std::path::Path;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::{Value, json};
 
-use super::engine::{Engine, EngineError, KeySentence, Summary, Usage, Watch, Written};
+use super::engine::{Engine, EngineError, KeySentence, Summary, Unwritten, Usage, Watch, Written};
 use super::request::SummaryRequest;
 use super::talk::Talk;
 use super::view::{BatchStatus, ItemStatus};
@@ -41,7 +41,7 @@ impl Engine for SlowEngine {
         "slow"
     }
 
-    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, EngineError> {
+    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, Unwritten> {
         let _ = self.begun.send(talk.title.clone());
         let deadline = Instant::now() + TOO_LONG;
         while self
@@ -50,12 +50,14 @@ impl Engine for SlowEngine {
             .is_err_and(|error| error.is_timeout())
         {
             if watch(50).is_break() || Instant::now() > deadline {
-                return Err(EngineError::Stopped);
+                return Err(EngineError::Stopped.into());
             }
         }
         if talk.title.contains("unlucky") {
             let message = "it did not work".to_owned();
-            return Err(EngineError::Failed { message, is_retryable: false });
+            let usage = Usage { requests: 1, prompt_tokens: 3, ..Usage::default() };
+            let error = EngineError::Failed { message, is_retryable: false };
+            return Err(Unwritten { error, usage });
         }
         let text = format!("{} was spoken of.", talk.title);
         let said = KeySentence { text, start: None, index: None, chapter: None };

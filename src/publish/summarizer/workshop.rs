@@ -3,14 +3,12 @@
 //!
 //! Who asks for what somebody else is just making waits for it, and then finds it.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::Limits;
-use super::engine::Engines;
-use super::engine::{Engine, EngineError};
+use super::engine::{Engine, EngineError, Engines, Unwritten, Usage, Watch, Written};
 use super::library::{ContentKey, KnownVideo, Library, LibraryError, Made, NewSummary};
 use super::stage::{Course, Stage};
 use super::submission::{Manner, Part, Source};
@@ -61,6 +59,28 @@ impl Workshop {
         self.limits.max_transcript_bytes
     }
 
+    /// Has an engine make a summary. What came to nothing is counted here; what comes with a summary is
+    /// whoever keeps it to count.
+    pub fn write(
+        &self,
+        engine: &dyn Engine,
+        talk: &Talk,
+        watch: &mut Watch<'_>,
+    ) -> Result<Written, Failure> {
+        engine.summarize(talk, watch).map_err(|Unwritten { error, usage }| {
+            self.count(engine, usage);
+            error.into()
+        })
+    }
+
+    /// Counts what an engine took for something that is not kept.
+    pub fn count(&self, engine: &dyn Engine, usage: Usage) {
+        let model = engine.model();
+        if let Err(error) = self.library.note_usage(model, usage) {
+            log::warn!(model; "what a model took is not counted: {error}");
+        }
+    }
+
     /// Makes the summary that a job of a submission is for; none if the job is for something else.
     pub fn make(&self, job: &Identifier, desk: &dyn Desk) -> Option<Result<Value, Failure>> {
         let part = self.submissions.of_job(job)?;
@@ -87,7 +107,12 @@ impl Workshop {
         let found = if manner.refresh { None } else { self.library.content(&key)? };
         let made = match found {
             Some(content) => Made::Found(content.number),
-            None => Made::Written(summarize(&*engine, &heard.talk, course)?),
+            None => {
+                course.enter(Stage::Summarize, "Summarizing")?;
+                let written =
+                    self.write(&*engine, &heard.talk, &mut |percent| course.within(percent));
+                Made::Written(written?)
+            }
         };
         course.enter(Stage::Store, "Keeping the summary")?;
         self.keep(part, heard, key, made)
@@ -239,16 +264,6 @@ fn facts(video: &Video, language: Option<&str>) -> Value {
         "url": video.url,
         "language": language,
     })
-}
-
-fn summarize(
-    engine: &dyn Engine,
-    talk: &Talk,
-    course: &Course<'_>,
-) -> Result<super::engine::Written, Failure> {
-    course.enter(Stage::Summarize, "Summarizing")?;
-    let mut watch = |percent: u8| -> ControlFlow<()> { course.within(percent) };
-    Ok(engine.summarize(talk, &mut watch)?)
 }
 
 impl From<EngineError> for Failure {

@@ -31,7 +31,7 @@ use self::answer::Answer;
 use self::client::{Client, Failed};
 use self::parts::{Numbered, tokens};
 use self::prompt::Question;
-use super::{Engine, EngineError, KeySentence, Summary, Usage, Watch, Written};
+use super::{Engine, EngineError, KeySentence, Summary, Unwritten, Usage, Watch, Written};
 use crate::clock::Clock;
 use crate::publish::summarizer::sentences::Sentences;
 use crate::publish::summarizer::talk::Talk;
@@ -142,7 +142,7 @@ impl Engine for Chat {
         &self.model
     }
 
-    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, EngineError> {
+    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, Unwritten> {
         let timeout = self.limits.timeout;
         let deadline = (!timeout.is_zero()).then(|| self.clock.now() + timeout);
         let sentences = Sentences::of(&talk.transcript.cues);
@@ -165,10 +165,10 @@ impl Engine for Chat {
             match outcome {
                 Ok(summary) => return Ok(Written { summary, usage: self.priced(usage) }),
                 Err(Failed::TooLong) if room / 2 >= LEAST_TOKENS => room /= 2,
-                Err(failed) => return Err(failed.into()),
+                Err(failed) => return Err(self.unwritten(failed, usage)),
             }
         }
-        Err(Failed::TooLong.into())
+        Err(self.unwritten(Failed::TooLong, usage))
     }
 }
 
@@ -178,6 +178,10 @@ impl Chat {
         let cost_micros = cost(usage.prompt_tokens, self.limits.prompt_price_micros)
             + cost(usage.completion_tokens, self.limits.answer_price_micros);
         Usage { cost_micros, ..usage }
+    }
+
+    fn unwritten(&self, failed: Failed, usage: Usage) -> Unwritten {
+        Unwritten { error: failed.into(), usage: self.priced(usage) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The engine that is built in: the talk's own sentences, chosen by `TextRank`.
 
-use super::{Engine, EngineError, Usage, Watch, Written};
+use super::{Engine, EngineError, Unwritten, Usage, Watch, Written};
 use crate::publish::summarizer::EXTRACTIVE;
 use crate::publish::summarizer::sentences::Sentences;
 use crate::publish::summarizer::talk::Talk;
@@ -24,7 +24,7 @@ impl Engine for Extractive {
         EXTRACTIVE
     }
 
-    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, EngineError> {
+    fn summarize(&self, talk: &Talk, watch: &mut Watch<'_>) -> Result<Written, Unwritten> {
         let sentences = Sentences::of(&talk.transcript.cues);
         let summary = textrank::summarize(&sentences, &talk.chapters, self.length, watch);
         let summary = summary.map_err(|textrank::Stopped| EngineError::Stopped)?;

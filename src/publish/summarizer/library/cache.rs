@@ -86,6 +86,12 @@ impl Library {
         counter.fetch_add(1, Ordering::Relaxed);
         Ok(found)
     }
+
+    /// Counts what a model took for nothing; what comes with a summary is counted with it.
+    pub fn note_usage(&self, model: &str, usage: Usage) -> Result<(), LibraryError> {
+        let now_ms = self.0.clock.unix_ms();
+        self.0.connections.write(|transaction| Ok(note_usage(transaction, model, usage, now_ms)?))
+    }
 }
 
 fn known_video(row: &Row<'_>) -> rusqlite::Result<KnownVideo> {

@@ -80,6 +80,17 @@ fn a_failed_item_is_told_and_the_others_go_on() {
 }
 
 #[test]
+fn what_a_model_took_for_nothing_is_counted_too() {
+    let mut bench = Bench::slow(&Limits::default());
+    bench.submit("me", talks(&["luck", "unlucky"])).unwrap();
+    bench.let_all();
+    let last = json_of(&bench.until("status", "completed"));
+    assert_eq!((&last["completed"], &last["failed"]), (&json!(1), &json!(1)));
+    let (_, usage) = bench.summarizer.library().figures().unwrap().usage.remove(0);
+    assert_eq!((usage.requests, usage.prompt_tokens), (2, 13));
+}
+
+#[test]
 fn the_same_transcript_comes_from_the_cache_under_its_own_title() {
     let bench = Bench::new(&Limits { workers: 1, ..Limits::default() });
     bench.submit("me", talks(&["rain"])).unwrap();

@@ -113,12 +113,12 @@ fn chat(limits: Limits) -> Chat {
     chat
 }
 
-fn summarize(limits: Limits, talk: &Talk) -> Result<Written, EngineError> {
+fn summarize(limits: Limits, talk: &Talk) -> Result<Written, Unwritten> {
     chat(limits).summarize(talk, &mut |_| ControlFlow::Continue(()))
 }
 
 fn failure(limits: Limits) -> (String, bool) {
-    match summarize(limits, &talk(3)) {
+    match summarize(limits, &talk(3)).map_err(|unwritten| unwritten.error) {
         Err(EngineError::Failed { message, is_retryable }) => (message, is_retryable),
         other => panic!("{other:?}"),
     }
@@ -271,6 +271,23 @@ fn an_answer_without_anything_in_it_may_do_better_next_time() {
 }
 
 #[test]
+fn what_was_answered_is_counted_though_nothing_comes_of_it() {
+    let lost = answer("401 Unauthorized", "", r#"{"error":{"message":"no more"}}"#);
+    let model = Model::answering(vec![whole("OVERVIEW: One."), whole("OVERVIEW: Two."), lost]);
+    let limits = Limits {
+        context_tokens: 2_600,
+        max_answer_tokens: 500,
+        answer_price_micros: 8_000_000,
+        ..model.limits()
+    };
+    let unwritten = summarize(limits, &talk(400)).unwrap_err();
+    assert!(matches!(unwritten.error, EngineError::Failed { is_retryable: false, .. }));
+    let expected =
+        Usage { requests: 2, prompt_tokens: 200, completion_tokens: 20, cost_micros: 160 };
+    assert_eq!(unwritten.usage, expected);
+}
+
+#[test]
 fn whoever_does_not_want_it_any_more_does_not_wait_for_it() {
     // It takes connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -283,7 +300,7 @@ fn whoever_does_not_want_it_any_more_does_not_wait_for_it() {
         looks += 1;
         if looks > 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    assert_eq!(stopped, Err(EngineError::Stopped));
+    assert_eq!(stopped.unwrap_err().error, EngineError::Stopped);
 }
 
 #[test]

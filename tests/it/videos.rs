@@ -80,8 +80,11 @@ fn a_video_is_looked_up_and_what_is_said_in_it_is_summarized() {
     let site = Site::start();
     let url = site.url("/talk.html");
     let story = story(&server, &json!({"videos": [url]}));
+    // Of what passes faster than it is told, only the latest is.
     let stages: Vec<_> = story.iter().filter_map(|(_, data)| data["stage"].as_str()).collect();
-    assert!(stages.contains(&"summarize") || stages.contains(&"store"), "{story:#?}");
+    let order = ["lookup", "transcript", "cache", "summarize", "store"];
+    let places = stages.iter().map(|stage| order.iter().position(|known| known == stage));
+    assert!(places.is_sorted() && stages.first() == Some(&"lookup"), "{story:#?}");
     let complete = &story.iter().find(|(name, _)| name == "summary_complete").unwrap().1;
     assert_eq!((&complete["source"], &complete["url"]), (&json!("generated"), &json!(url)));
     assert!(complete["title"].as_str().unwrap().starts_with("A talk on lamps"), "{complete}");
@@ -127,6 +130,30 @@ fn captions_come_in_the_language_that_is_wanted() {
     let failed = self::story(&server, &request).into_iter().find(|(_, d)| d["status"] == "failed");
     let error = failed.unwrap().1["error"].clone();
     assert_eq!(error, "The video has no captions in \"fr\"; there are: de, en.");
+}
+
+#[test]
+fn captions_may_be_of_the_other_form() {
+    let Some(server) = server(&[]) else { return };
+    let site = Site::start();
+    site.captions("/srt.html", "/en.srt");
+    let story = story(&server, &json!({"videos": [site.url("/srt.html")]}));
+    let complete = &story.iter().find(|(name, _)| name == "summary_complete").unwrap().1;
+    let path = format!("/api/v1/summaries/{}", complete["summary_id"].as_str().unwrap());
+    let said = &server.get(&path).json()["sentences"][0];
+    assert_eq!((&said["text"], &said["start_seconds"]), (&json!("The lamp burns."), &json!(2.25)));
+}
+
+#[test]
+fn a_site_that_says_nothing_is_waited_for_only_so_long() {
+    let Some(server) = server(&["--video-timeout-seconds", "5"]) else { return };
+    let site = Site::start();
+    let taken = submit(&server, &json!({"playlist": site.url("/stuck.xml")}));
+    assert_eq!((taken.head.status, &taken.json()["code"]), (504, &json!("video_timeout")));
+    let detail = "There was no answer within 5 seconds (video_timeout_seconds).";
+    assert_eq!(taken.json()["detail"], detail);
+    // Nobody is left who asks.
+    site.await_hang_up();
 }
 
 #[test]

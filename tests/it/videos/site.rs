@@ -1,20 +1,24 @@
 //! A small site with videos: pages, captions, a feed; what it is asked is counted.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 pub(super) struct Site {
     address: SocketAddr,
     shared: Arc<Shared>,
+    hang_ups: Receiver<()>,
 }
 
-#[derive(Default)]
 struct Shared {
     requests: AtomicUsize,
+    /// Told when somebody leaves who was told nothing.
+    hang_ups: Sender<()>,
     /// What stands at which path besides the pages that are always there: status and body.
     extra: Mutex<HashMap<String, (String, String)>>,
 }
@@ -22,13 +26,16 @@ struct Shared {
 const EN: &str = "WEBVTT\n\n00:01.000 --> 00:04.000\nDr. Lee says that the harbour needs a new lamp.\n\n\
     00:05.500 --> 00:09.000\nEvery ship that enters the harbour looks for the lamp.\n\n\
     00:10.000 --> 00:12.000\nThe weather was fine on all of those days.\n";
+const SRT: &str = "1\r\n00:00:02,250 --> 00:00:03,000\r\nThe lamp burns.\r\n";
 const DE: &str = "WEBVTT\n\n00:01.000 --> 00:04.000\nDer Hafen braucht eine neue Lampe.\n";
 
 impl Site {
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared::default());
+        let (hang_ups, hung_up) = mpsc::channel();
+        let (requests, extra) = (AtomicUsize::default(), Mutex::default());
+        let shared = Arc::new(Shared { requests, hang_ups, extra });
         let serving = shared.clone();
         // It ends with the process.
         thread::spawn(move || {
@@ -37,7 +44,7 @@ impl Site {
                 thread::spawn(move || serving.answer(&stream, address));
             }
         });
-        Self { address, shared }
+        Self { address, shared, hang_ups: hung_up }
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -51,6 +58,11 @@ impl Site {
     /// How often it was asked for anything.
     pub(super) fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
+    }
+
+    /// Waits until somebody leaves who has asked for `/stuck.xml`.
+    pub(super) fn await_hang_up(&self) {
+        self.hang_ups.recv_timeout(Duration::from_secs(30)).expect("somebody still waits");
     }
 
     /// Sends whoever asks for this path elsewhere.
@@ -79,9 +91,15 @@ impl Shared {
         }
         self.requests.fetch_add(1, Ordering::SeqCst);
         let path = first.split(' ').nth(1)?.to_owned();
+        if path == "/stuck.xml" {
+            // Until there is nobody any more.
+            io::copy(&mut reader.by_ref(), &mut io::sink()).ok();
+            return self.hang_ups.send(()).ok();
+        }
         let (status, body) = self.find(&path, address);
         let kind = match path.rsplit('.').next()? {
             "vtt" => "text/vtt",
+            "srt" => "application/x-subrip",
             "xml" => "application/rss+xml",
             "mp4" => "video/mp4",
             _ => "text/html",
@@ -109,6 +127,7 @@ impl Shared {
             "/text.html" => "<!doctype html><title>Words</title><p>Only words.".to_owned(),
             "/en.vtt" => EN.to_owned(),
             "/de.vtt" => DE.to_owned(),
+            "/en.srt" => SRT.to_owned(),
             "/feed.xml" => feed(address),
             "/v.mp4" => "not much of a film".to_owned(),
             _ => return ("404 Not Found".into(), "There is nothing here.".into()),

@@ -160,6 +160,11 @@ impl VideoError {
         Self::Other(said)
     }
 
+    /// Whether it says only that something did not work, and not why.
+    pub(super) fn is_vague(&self) -> bool {
+        matches!(self, Self::Network(_) | Self::Other(_) | Self::Trouble(_))
+    }
+
     /// Whether another attempt may do better.
     pub fn is_retryable(&self) -> bool {
         let for_now = [Self::RateLimited, Self::Cancelled];

@@ -167,11 +167,13 @@ impl<'a> Run<'a> {
         if max != 0 && size > max as u64 { Err(VideoError::TooLarge(max)) } else { Ok(()) }
     }
 
-    /// Why it failed: what the guard has refused says more than how yt-dlp took it.
+    /// Why it failed: what the guard has refused says more than how yt-dlp took that, but is not why a site
+    /// says no.
     fn complaint(&self, errors: &str) -> VideoError {
+        let complaint = VideoError::of_complaint(errors);
         match self.guard.refusal() {
-            Some(refusal) => VideoError::Forbidden(refusal),
-            None => VideoError::of_complaint(errors),
+            Some(refusal) if complaint.is_vague() => VideoError::Forbidden(refusal),
+            _ => complaint,
         }
     }
 

@@ -206,6 +206,16 @@ impl Queues {
 
     /// Tries a failed job again, as a new one: what has ended stays ended for those who watched it.
     pub fn retry(&self, id: &Identifier) -> Result<Created, RetryError> {
+        let mut created = self.retry_by(id, |queue, task| self.add(queue, vec![task], true))?;
+        created.pop().ok_or(RetryError::Unknown)
+    }
+
+    /// The same for a job that somebody else puts in its queue, under the id that the task has.
+    pub fn retry_by<T>(
+        &self,
+        id: &Identifier,
+        add: impl FnOnce(&Identifier, NewTask) -> Result<T, AddError>,
+    ) -> Result<T, RetryError> {
         let job = self.0.jobs.get(id).ok_or(RetryError::Unknown)?;
         let assignment = job.assignment.ok_or(RetryError::Unknown)?;
         if job.present.status != JobStatus::Failed || !job.present.is_terminal() {
@@ -234,12 +244,10 @@ impl Queues {
             backoff: Some(assignment.backoff),
             ..NewTask::default()
         };
-        let mut created =
-            self.add(&assignment.queue, vec![task], true).map_err(|error| match error {
-                AddError::Create(CreateError::Exists(_)) => RetryError::Already(again),
-                error => RetryError::Add(error),
-            })?;
-        created.pop().ok_or(RetryError::Unknown)
+        add(&assignment.queue, task).map_err(|error| match error {
+            AddError::Create(CreateError::Exists(_)) => RetryError::Already(again),
+            error => RetryError::Add(error),
+        })
     }
 
     /// Takes away a job that has ended, or that nobody has begun.

@@ -55,7 +55,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-pub use self::submit::{Accepted, SubmitError};
+pub use self::submit::{Accepted, RetryJobError, SubmitError};
 pub(in crate::publish) use self::workshop::Workshop;
 
 use self::engine::Engines;

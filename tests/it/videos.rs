@@ -243,6 +243,38 @@ fn a_playlist_becomes_a_batch_of_its_videos() {
     let gone = submit(&server, &json!({"playlist": site.url("/gone.xml")}));
     assert_eq!((gone.head.status, &gone.json()["code"]), (422, &json!("video_removed")));
     assert_eq!(gone.json()["field"], "playlist");
+    let busy = submit(&server, &json!({"playlist": site.url("/busy.xml")}));
+    assert_eq!((busy.head.status, &busy.json()["code"]), (503, &json!("rate_limited")));
+}
+
+#[test]
+fn a_failed_job_tried_again_is_told_to_who_had_asked() {
+    let Some(server) = server(&[]) else { return };
+    let site = Site::start();
+    let url = site.url("/later.html");
+    let transcript = json!({"title": "No", "vtt": "no captions"});
+    let first = story(&server, &json!({"videos": [url], "transcripts": [transcript]}));
+    assert_eq!(first.last().unwrap().1["failed"], 2);
+    let failed: Vec<_> = first.iter().filter(|(_, data)| data["status"] == "failed").collect();
+    let job_of = |title: &str| {
+        let of = failed.iter().find(|(_, data)| data["current_video"]["title"] == title);
+        of.unwrap().1["current_video"]["item_id"].as_str().unwrap().to_owned()
+    };
+    site.captions("/later.html", "/en.vtt");
+    let mut stream = watch(&server);
+    let retry = |job: &str| server.post(&format!("/api/v1/jobs/{job}/retry"), "");
+    let job = job_of(&url);
+    let again = retry(&job);
+    assert_eq!(again.head.status, 202, "{}", again.body);
+    let story = follow(&mut stream);
+    assert_eq!(story.last().unwrap().1["completed"], 1, "{story:#?}");
+    let complete = &story.iter().find(|(name, _)| name == "summary_complete").unwrap().1;
+    assert_eq!(complete["summary_id"], again.json()["jobId"]);
+    let twice = retry(&job);
+    assert_eq!((twice.head.status, &twice.json()["code"]), (409, &json!("already_retried")));
+    // What was sent along is kept only until its job has ended.
+    let sent = retry(&job_of("No"));
+    assert_eq!((sent.head.status, &sent.json()["code"]), (409, &json!("not_again")));
 }
 
 #[test]

@@ -47,14 +47,18 @@ impl Submissions {
         Self { records, max_items, table: RwLock::new(table) }
     }
 
-    /// Keeps one more; the oldest ended ones may have to go.
-    pub fn add(&self, submission: Arc<Submission>) {
-        self.save(&submission);
+    /// Keeps one more; the oldest ended ones may have to go. Fails if one of its jobs is another's already.
+    pub fn add(&self, submission: Arc<Submission>) -> Result<(), Identifier> {
         let mut table = self.table.write();
+        if let Some(taken) = table.taken(&submission) {
+            return Err(taken);
+        }
+        self.save(&submission);
         table.add(submission);
         for forgotten in table.forget_oldest(self.max_items) {
             self.records.remove(KIND, &forgotten);
         }
+        Ok(())
     }
 
     /// Takes one back that could not be begun.
@@ -105,6 +109,12 @@ impl Submissions {
 }
 
 impl Table {
+    /// A job of a submission that is another's.
+    fn taken(&self, submission: &Submission) -> Option<Identifier> {
+        let mut jobs = submission.what.items.iter().map(|item| &item.id);
+        jobs.find(|id| self.by_job.contains_key(*id)).cloned()
+    }
+
     fn add(&mut self, submission: Arc<Submission>) {
         for (index, item) in submission.what.items.iter().enumerate() {
             let part = Part { submission: submission.clone(), index };

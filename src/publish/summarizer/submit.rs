@@ -14,7 +14,7 @@ use serde_json::json;
 use super::Summarizer;
 use super::library::{LibraryError, UploadId};
 use super::request::{InvalidRequest, Plan, Sent, SummaryRequest};
-use super::submission::{Item, Manner, Source, Submission, What};
+use super::submission::{Item, Manner, Part, Source, Submission, What};
 use super::transcript::Format;
 use super::videos::{Playlist, PlaylistRef, VideoError, VideoRef};
 use super::view::ItemReport;
@@ -22,7 +22,7 @@ use super::workshop::Workshop;
 use crate::event::topic::Identifier;
 use crate::publish::batches::{MakeError, NewBatch, NewMember, Weight, Work};
 use crate::publish::jobs::{CreateError, Jobs, fresh_id};
-use crate::publish::queues::{AddError, NewTask, NewWork};
+use crate::publish::queues::{AddError, NewTask, NewWork, Queues, RetryError};
 
 /// A request was taken; everything else comes as events.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,6 +64,20 @@ pub enum SubmitError {
     /// There is no such item, or it is not one that can be asked for again.
     #[error("only a video can be asked for again; send a transcript again instead")]
     NotAgain,
+    /// An item has the id of another's.
+    #[error("there is a job {0} already")]
+    Exists(Identifier),
+}
+
+/// Why a job was not tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryJobError {
+    /// It cannot be asked for again.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// It is not a job that can be tried again.
+    #[error(transparent)]
+    Queue(#[from] RetryError),
 }
 
 /// Counts the playlists that are being looked up.
@@ -124,7 +138,8 @@ impl Summarizer {
             language: found.language.clone(),
             refresh: true,
         };
-        let draft = Draft { title: found.title, playlist: found.playlist, video: Some(video) };
+        let (title, playlist) = (found.title, found.playlist);
+        let draft = Draft { id: None, title, playlist, video: Some(video) };
         self.take(session.clone(), manner, None, vec![draft], &[])
     }
 
@@ -136,16 +151,45 @@ impl Summarizer {
         item: &str,
     ) -> Result<Accepted, SubmitError> {
         let submission = self.submission(session, batch).ok_or(SubmitError::NotAgain)?;
-        let found = submission.what.items.iter().find(|known| known.id.as_str() == item);
-        let item = found.ok_or(SubmitError::NotAgain)?;
-        let Source::Video(video) = &item.source else { return Err(SubmitError::NotAgain) };
-        let draft = Draft {
-            title: item.title.clone(),
-            playlist: item.playlist.clone(),
-            video: Some(video.clone()),
-        };
+        let items = submission.what.items.iter();
+        let found = items.enumerate().find(|(_, known)| known.id.as_str() == item);
+        let (index, _) = found.ok_or(SubmitError::NotAgain)?;
+        let part = Part { submission, index };
+        self.try_again(&part, Draft::again(&part)?)
+    }
+
+    /// Tries a job that has failed again, as a batch of its own of the session that had asked for it; returns
+    /// the new job's id. None if the job is not one of ours.
+    pub fn retry_job(
+        &self,
+        queues: &Queues,
+        job: &Identifier,
+    ) -> Option<Result<Identifier, RetryJobError>> {
+        let part = self.0.workshop.submissions.of_job(job)?;
+        Some(self.retry_part(queues, job, &part))
+    }
+
+    fn retry_part(
+        &self,
+        queues: &Queues,
+        job: &Identifier,
+        part: &Part,
+    ) -> Result<Identifier, RetryJobError> {
+        let draft = Draft::again(part)?;
+        let accepted = queues.retry_by(job, |_, task| {
+            match self.try_again(part, Draft { id: task.id, ..draft }) {
+                Err(SubmitError::Exists(id)) => Err(CreateError::Exists(id).into()),
+                // Whether it was taken or not, the job itself has no more to say.
+                taken => Ok(taken),
+            }
+        })??;
+        accepted.items.into_iter().next().map(|item| item.id).ok_or(RetryError::Unknown.into())
+    }
+
+    fn try_again(&self, part: &Part, draft: Draft) -> Result<Accepted, SubmitError> {
+        let submission = &part.submission;
         let manner = submission.what.manner.clone();
-        self.take(session.clone(), manner, None, vec![draft], &[])
+        self.take(submission.session.clone(), manner, None, vec![draft], &[])
     }
 
     fn look_up(
@@ -187,7 +231,9 @@ impl Summarizer {
         let what = What { created_ms, manner, items };
         let submission = Arc::new(Submission::new(batch_id.clone(), session, what));
         // Before its jobs: a worker may begin one at once.
-        workshop.submissions.add(submission.clone());
+        if let Err(taken) = workshop.submissions.add(submission.clone()) {
+            return Err(SubmitError::Exists(taken));
+        }
         let batch = NewBatch { id: Some(batch_id.clone()), title, jobs, request: None };
         if let Err(error) = self.0.batches.make(batch) {
             workshop.submissions.remove(&batch_id);
@@ -218,9 +264,21 @@ impl Workshop {
 
 /// A talk that is to be summarized: a video, or one that was sent along.
 struct Draft {
+    /// The id that its job is to have; none: any.
+    id: Option<Identifier>,
     title: String,
     playlist: Option<String>,
     video: Option<VideoRef>,
+}
+
+impl Draft {
+    /// The same talk again, if it is one that can be had again.
+    fn again(part: &Part) -> Result<Self, SubmitError> {
+        let item = part.item();
+        let Source::Video(video) = &item.source else { return Err(SubmitError::NotAgain) };
+        let (title, playlist) = (item.title.clone(), item.playlist.clone());
+        Ok(Self { id: None, title, playlist, video: Some(video.clone()) })
+    }
 }
 
 /// All that a request asks for, no video twice, and what to call it: videos, the playlist, and then what was
@@ -231,18 +289,20 @@ fn drafts(plan: &Plan, playlist: Option<Playlist>) -> (Vec<Draft>, Option<String
     for video in &plan.videos {
         if known.insert(video.key().to_owned()) {
             let title = video.url().to_owned();
-            drafts.push(Draft { title, playlist: None, video: Some(video.clone()) });
+            drafts.push(Draft { id: None, title, playlist: None, video: Some(video.clone()) });
         }
     }
     let name = playlist.as_ref().map(|playlist| playlist.title.clone());
     for item in playlist.into_iter().flat_map(|playlist| playlist.items) {
         if known.insert(item.video.key().to_owned()) {
             let title = item.title.unwrap_or_else(|| item.video.url().to_owned());
-            drafts.push(Draft { title, playlist: name.clone(), video: Some(item.video) });
+            let (playlist, video) = (name.clone(), Some(item.video));
+            drafts.push(Draft { id: None, title, playlist, video });
         }
     }
     let sent = plan.transcripts.iter();
     drafts.extend(sent.map(|sent| Draft {
+        id: None,
         title: sent.title.clone(),
         playlist: None,
         video: None,
@@ -258,7 +318,8 @@ fn items(drafts: Vec<Draft>, uploads: &[UploadId], now_ms: u64) -> Vec<Item> {
             Some(video) => Source::Video(video),
             None => Source::Upload(uploads.next()?.clone()),
         };
-        Some(Item { id: fresh_id(now_ms), title: draft.title, source, playlist: draft.playlist })
+        let id = draft.id.unwrap_or_else(|| fresh_id(now_ms));
+        Some(Item { id, title: draft.title, source, playlist: draft.playlist })
     };
     drafts.into_iter().filter_map(item).collect()
 }

@@ -105,14 +105,12 @@ impl Workshop {
         };
         let _turn = self.take_turn(format!("summary {key:?}"), course)?;
         let found = if manner.refresh { None } else { self.library.content(&key)? };
-        let made = match found {
-            Some(content) => Made::Found(content.number),
-            None => {
-                course.enter(Stage::Summarize, "Summarizing")?;
-                let written =
-                    self.write(&*engine, &heard.talk, &mut |percent| course.within(percent));
-                Made::Written(written?)
-            }
+        let made = if let Some(content) = found {
+            Made::Found(content.number)
+        } else {
+            course.enter(Stage::Summarize, "Summarizing")?;
+            let mut watch = |percent| course.within(percent);
+            Made::Written(self.write(&*engine, &heard.talk, &mut watch)?)
         };
         course.enter(Stage::Store, "Keeping the summary")?;
         self.keep(part, heard, key, made)

@@ -15,11 +15,13 @@ use super::jobs::view::{Listed, State};
 use super::jobs::{
     after, events_path, job_id, limit, no_such_job, not_made, overloaded, respond, sentence,
 };
+use super::summaries::refusal::not_taken;
 use crate::event::InvalidEvent;
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
 use crate::publish::jobs::Job;
 use crate::publish::queues::{AddError, RetryError};
+use crate::publish::summarizer::RetryJobError;
 use crate::serve::App;
 use crate::serve::conversation::Answer;
 use crate::serve::problem::Problem;
@@ -142,12 +144,20 @@ fn wanted(call: &Call<'_>) -> Result<Vec<Wanted>, Problem> {
 /// `POST /api/v1/jobs/{id}/retry`: tries a failed job again, as a new job.
 pub fn retry(call: &Call<'_>) -> Result<Answer, Problem> {
     let id = job_id(call)?;
-    let again = call.app.queues.retry(&id).map_err(|error| not_retried(call.app, &error))?;
+    let (app, queues) = (call.app, &call.app.queues);
+    // Who waits for a summary is told of it by more than its job.
+    let ours = app.summarizer.as_ref().and_then(|summarizer| summarizer.retry_job(queues, &id));
+    let again = match ours {
+        Some(Ok(again)) => app.jobs.get(&again).ok_or_else(no_such_job)?.present,
+        Some(Err(RetryJobError::Submit(error))) => return Err(not_taken(error)),
+        Some(Err(RetryJobError::Queue(error))) => return Err(not_retried(app, &error)),
+        None => queues.retry(&id).map_err(|error| not_retried(app, &error))?.present,
+    };
     let answer = json!({
-        "jobId": again.present.job_id,
+        "jobId": again.job_id,
         "retryOf": id,
-        "status": again.present.status,
-        "sseEndpoint": events_path(&again.present),
+        "status": again.status,
+        "sseEndpoint": events_path(&again),
     });
     Ok(respond(StatusCode::ACCEPTED, &answer).into())
 }

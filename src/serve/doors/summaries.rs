@@ -7,7 +7,7 @@
 pub mod markdown;
 
 // Why a request was not taken.
-mod refusal;
+pub(in crate::serve::doors) mod refusal;
 
 // Summaries as they are written.
 mod view;

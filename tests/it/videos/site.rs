@@ -130,6 +130,7 @@ impl Shared {
             "/en.srt" => SRT.to_owned(),
             "/feed.xml" => feed(address),
             "/v.mp4" => "not much of a film".to_owned(),
+            "/busy.xml" => return ("429 Too Many Requests".into(), "Not now.".into()),
             _ => return ("404 Not Found".into(), "There is nothing here.".into()),
         };
         ("200 OK".into(), body)

@@ -16,7 +16,7 @@ const QUEUE_RETRY: Duration = Duration::from_secs(2);
 const SITE_RETRY: Duration = Duration::from_secs(60);
 
 /// A request was not taken.
-pub(super) fn not_taken(error: SubmitError) -> Problem {
+pub(in crate::serve::doors) fn not_taken(error: SubmitError) -> Problem {
     let detail = error.to_string();
     match error {
         SubmitError::Invalid(invalid) => {
@@ -32,6 +32,7 @@ pub(super) fn not_taken(error: SubmitError) -> Problem {
         }
         SubmitError::Library(error) => not_read(&error),
         SubmitError::NotAgain => Problem::conflict("not_again", detail),
+        SubmitError::Exists(_) => Problem::conflict("job_exists", detail),
     }
 }
 

@@ -92,6 +92,7 @@ const KINDS: &[(&str, VideoError)] = &[
     ("this video is private", VideoError::Private),
     ("confirm your age", VideoError::SignIn),
     ("age-restricted", VideoError::SignIn),
+    ("inappropriate for some users", VideoError::SignIn),
     ("members-only", VideoError::SignIn),
     ("available to this channel's members", VideoError::SignIn),
     ("join this channel", VideoError::SignIn),
@@ -110,6 +111,7 @@ const KINDS: &[(&str, VideoError)] = &[
     ("been terminated", VideoError::Removed),
     ("video unavailable", VideoError::Removed),
     ("is not available", VideoError::Removed),
+    ("video is unavailable", VideoError::Removed),
     ("no longer available", VideoError::Removed),
     ("does not exist", VideoError::Removed),
     ("playlist is unavailable", VideoError::Removed),
@@ -124,6 +126,7 @@ const KINDS: &[(&str, VideoError)] = &[
 /// What a site that cannot be reached is told by.
 const NETWORK: &[&str] = &[
     "unable to download",
+    "failed to extract any player response",
     "timed out",
     "connection refused",
     "connection reset",
@@ -256,6 +259,10 @@ mod tests {
             ),
             ("ERROR: [youtube] x: This live event will begin in 3 hours.", "video_upcoming"),
             ("ERROR: [youtube] x: Premieres in 2 days", "video_upcoming"),
+            (
+                "ERROR: [youtube] x: Failed to extract any player response; please report this issue on  https://github.com/",
+                "video_network",
+            ),
             (
                 "ERROR: Unable to download video subtitles for 'en': HTTP Error 429: Too Many Requests",
                 "rate_limited",

@@ -101,7 +101,7 @@ impl Info {
     fn chapters(&self) -> Vec<Chapter> {
         let parts = self.chapters.iter().flatten().take(MAX_CHAPTERS);
         let chapter = |(index, part): (usize, &Part)| {
-            let title = part.title.as_deref().map(line).filter(|title| !title.is_empty());
+            let title = part.title.as_deref().map(line).filter(|title| !is_untitled(title));
             let title = title.unwrap_or_else(|| format!("Part {}", index + 1));
             Some(Chapter { title, start: seconds(part.start_time?)? })
         };
@@ -187,6 +187,11 @@ fn unreadable(error: &serde_json::Error) -> VideoError {
     VideoError::Trouble(format!("yt-dlp said something that cannot be read: {error}"))
 }
 
+/// Whether a chapter has no name of its own; yt-dlp calls such a one `<Untitled Chapter 1>`.
+fn is_untitled(title: &str) -> bool {
+    title.is_empty() || title.starts_with("<Untitled Chapter ")
+}
+
 fn seconds(number: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(number).ok()
 }
@@ -246,8 +251,8 @@ mod tests {
         assert!(Info::read(br#"{"live_status":"was_live"}"#).is_ok());
     }
 
-    /// Put together from yt-dlp's documentation and source, in the form that YouTube's videos have there; it is
-    /// no recording.
+    /// Put together from yt-dlp's documentation and source. What YouTube has really said is in the integration
+    /// tests.
     #[test]
     fn a_video_of_youtube_has_chapters_and_captions() {
         let json = r#"{"_type":"video","id":"dQw4w9WgXcQ","title":"A talk","language":"en","duration":3723,
@@ -271,8 +276,9 @@ mod tests {
         assert_eq!(named, [("de", false), ("af", true), ("en-orig", true), ("en", true)]);
         let chosen =
             super::super::tracks::choose(&tracks, None, video.language.as_deref(), "en").unwrap();
-        // What somebody has written, be it a translation, comes before what a machine has heard.
-        assert_eq!(chosen.language, "de");
+        // What is spoken comes before a translation, even if a machine has heard the one and somebody has
+        // written the other.
+        assert_eq!(chosen.language, "en-orig");
     }
 
     #[test]

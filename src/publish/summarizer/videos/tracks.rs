@@ -1,5 +1,5 @@
-//! Which captions are read: those that somebody has written before those of a machine, and those of the language
-//! that is spoken before translations.
+//! Which captions are read: those of the language that is spoken before translations, and of those in one language
+//! what somebody has written before what a machine has heard.
 
 use super::VideoError;
 
@@ -53,14 +53,16 @@ pub(super) fn choose<'a>(
     // On YouTube, what the machine heard says what is spoken.
     let heard = automatic().find(|track| track.language.ends_with(ORIGINAL));
     let heard_in = heard.map(Track::plain_language);
-    let languages = [own, heard_in.as_deref(), Some(usual).filter(|usual| !usual.is_empty())];
-    let in_one_of = languages.into_iter().flatten().find_map(|language| best(written(), language));
-    let only_heard = || match own.or(heard_in.as_deref()) {
-        Some(language) => best(automatic(), language),
-        None => best(automatic(), usual).or_else(|| automatic().next()),
-    };
-    let found = in_one_of.or_else(|| written().next()).or(heard).or_else(only_heard);
-    found.or_else(|| automatic().next()).ok_or(VideoError::NoCaptions)
+    let spoken = [own, heard_in.as_deref()].into_iter().flatten();
+    let as_spoken = spoken.clone().find_map(|language| best(written(), language));
+    let found = as_spoken
+        .or(heard)
+        .or_else(|| spoken.clone().find_map(|language| best(automatic(), language)))
+        .or_else(|| best(written(), usual))
+        .or_else(|| written().next())
+        .or_else(|| best(automatic(), usual))
+        .or_else(|| automatic().next());
+    found.ok_or(VideoError::NoCaptions)
 }
 
 fn best<'a>(tracks: impl Iterator<Item = &'a Track>, language: &str) -> Option<&'a Track> {
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn written_captions_come_before_those_of_a_machine() {
         check("de en auto:en auto:fr", None, None, "en");
-        check("de auto:en auto:de", None, Some("en"), "de");
+        check("de auto:en auto:de", None, None, "de");
         check("en-GB auto:en", Some("en"), None, "en-GB");
     }
 
@@ -139,6 +141,9 @@ mod tests {
         check("auto:af auto:en auto:de auto:de-orig", None, None, "auto:de-orig");
         check("auto:af auto:en auto:de", None, Some("de"), "auto:de");
         check("fr de auto:de-orig auto:en", None, None, "de");
+        check("zh de auto:en auto:de", None, Some("en"), "auto:en");
+        check("zh de auto:af auto:en-orig", None, None, "auto:en-orig");
+        check("zh en auto:af", None, Some("de"), "en");
         check("ja ko", None, None, "ja");
     }
 

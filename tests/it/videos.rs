@@ -1,5 +1,6 @@
 //! Videos, their captions and playlists, with the real yt-dlp against pages of this machine.
 
+mod recorded;
 mod site;
 
 use std::io;

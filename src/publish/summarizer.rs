@@ -317,13 +317,8 @@ impl Summarizer {
         Some(BatchReport::of(submission, &update, &parts, now_ms))
     }
 
-    /// What of the library the session may see and asks for; none if it does not see what that is to come
-    /// behind.
-    pub fn summaries(
-        &self,
-        session: &Identifier,
-        query: &Query,
-    ) -> Result<Option<Page>, LibraryError> {
+    /// What of the library the session may see and asks for.
+    pub fn summaries(&self, session: &Identifier, query: &Query) -> Result<Page, LibraryError> {
         self.0.workshop.library.list(session, query)
     }
 

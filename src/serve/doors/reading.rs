@@ -71,15 +71,9 @@ pub fn home(call: &Call<'_>) -> Result<Answer, Problem> {
     let playlists = visit.summarizer.library().playlists(&visit.session);
     match (found, playlists) {
         (Ok(page), Ok(playlists)) => {
-            // Behind a summary that is gone meanwhile, the list begins anew.
-            let page = page.unwrap_or_default();
             home.items = page.summaries.iter().map(Item::of).collect();
-            home.next = match home.items.last() {
-                Some(last) if page.has_more => {
-                    next_page(&home.words, playlist.as_deref(), &last.id)
-                }
-                _ => String::new(),
-            };
+            let next = page.next.map(|next| next_page(&home.words, playlist.as_deref(), next));
+            home.next = next.unwrap_or_default();
             home.playlists = playlists
                 .into_iter()
                 .map(|(name, count)| Playlist {
@@ -98,7 +92,7 @@ pub fn home(call: &Call<'_>) -> Result<Answer, Problem> {
     page_of(call, StatusCode::OK, &home)
 }
 
-fn next_page(words: &str, playlist: Option<&str>, after: &str) -> String {
+fn next_page(words: &str, playlist: Option<&str>, after: u64) -> String {
     let mut address = Serializer::new(String::new());
     if !words.is_empty() {
         address.append_pair("q", words);
@@ -106,7 +100,7 @@ fn next_page(words: &str, playlist: Option<&str>, after: &str) -> String {
     if let Some(playlist) = playlist {
         address.append_pair("playlist", playlist);
     }
-    format!("/?{}", address.append_pair("after", after).finish())
+    format!("/?{}", address.append_pair("after", &after.to_string()).finish())
 }
 
 impl Item {
@@ -291,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_next_page_keeps_what_is_looked_for() {
-        assert_eq!(next_page("a&b", Some("P Q"), "id"), "/?q=a%26b&playlist=P+Q&after=id");
-        assert_eq!(next_page("", None, "id"), "/?after=id");
+        assert_eq!(next_page("a&b", Some("P Q"), 7), "/?q=a%26b&playlist=P+Q&after=7");
+        assert_eq!(next_page("", None, 7), "/?after=7");
     }
 }

@@ -83,13 +83,12 @@ pub fn list(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
     let query = query(call, MAX_LIMIT)?;
     let page = visit.summarizer.summaries(&visit.session, &query).map_err(|e| not_read(&e))?;
-    let page = page.ok_or_else(|| wrong(AFTER))?;
     let playlists = visit.summarizer.library().playlists(&visit.session);
     let playlists = playlists.map_err(|e| not_read(&e))?.into_iter();
     let playlists: Vec<_> =
         playlists.map(|(name, count)| json!({"name": name, "count": count})).collect();
     let shown: Vec<_> = page.summaries.iter().map(Head::listed).collect();
-    let next = shown.last().filter(|_| page.has_more).map(|head| head.id);
+    let next = page.next.map(|next| next.to_string());
     let answer = json!({
         "summaries": shown, "total": page.total, "next": next, "playlists": playlists,
     });
@@ -210,8 +209,6 @@ const MAX_LIMIT: usize = 1_000;
 /// Nobody types more to look for.
 const MAX_SEARCH_BYTES: usize = 1_000;
 
-const AFTER: &str = "`after` is the `next` of the page before.";
-
 fn wrong(detail: &str) -> Problem {
     Problem::bad_request("invalid_parameter", detail)
 }
@@ -230,8 +227,8 @@ pub(super) fn query(call: &Call<'_>, default_limit: usize) -> Result<Query, Prob
                 .ok_or_else(|| wrong(&format!("`limit` is a number between 1 and {MAX_LIMIT}.")))?
         }
     };
-    let after = call.request.query("after").map(|id| id.parse()).transpose();
-    let after = after.map_err(|_| wrong(AFTER))?;
+    let after = call.request.query("after").map(|place| place.parse()).transpose();
+    let after = after.map_err(|_| wrong("`after` is the `next` of the page before."))?;
     let words = given("q");
     if words.as_ref().is_some_and(|words| words.len() > MAX_SEARCH_BYTES) {
         return Err(wrong(&format!("`q` has at most {MAX_SEARCH_BYTES} bytes.")));

@@ -21,8 +21,8 @@ pub struct Query {
     pub words: Option<String>,
     /// Only what was asked for with this playlist.
     pub playlist: Option<String>,
-    /// Only what comes behind this one.
-    pub after: Option<Identifier>,
+    /// Only what comes behind this: a page's `next`.
+    pub after: Option<u64>,
     /// At most so many.
     pub limit: usize,
 }
@@ -34,8 +34,9 @@ pub struct Page {
     pub summaries: Vec<Listed>,
     /// How many there are on all pages.
     pub total: usize,
-    /// Whether there are more pages.
-    pub has_more: bool,
+    /// Where the next page begins; none if there is none. It stays good when a summary is asked for again, or is
+    /// gone: of the newest it is a number that none gets twice, of a search how many were shown.
+    pub next: Option<u64>,
 }
 
 /// A summary in a list.
@@ -68,13 +69,13 @@ pub struct WholeSummary {
 }
 
 impl Library {
-    /// What a viewer sees of the library and asks for; none if it does not see what that is to come behind.
-    pub fn list(&self, viewer: &Identifier, query: &Query) -> Result<Option<Page>, LibraryError> {
+    /// What a viewer sees of the library and asks for.
+    pub fn list(&self, viewer: &Identifier, query: &Query) -> Result<Page, LibraryError> {
         let wanted = query.words.as_deref().map(Wanted::of);
         let page = self.0.connections.read(|connection| match &wanted {
             None => newest(connection, viewer, query),
             // Nothing but marks was typed.
-            Some(None) => Ok(Some(Page::default())),
+            Some(None) => Ok(Page::default()),
             Some(Some(wanted)) => found(connection, viewer, query, wanted),
         });
         Ok(page?)
@@ -133,22 +134,12 @@ pub(super) const NEWEST: &str = "
                        ORDER BY number DESC LIMIT ?4)
     ) ORDER BY number DESC LIMIT ?4";
 
-fn newest(
-    connection: &Connection,
-    viewer: &Identifier,
-    query: &Query,
-) -> rusqlite::Result<Option<Page>> {
-    let before = match &query.after {
-        None => i64::MAX,
-        Some(id) => match visible(connection, viewer, id)? {
-            Some(number) => number,
-            None => return Ok(None),
-        },
-    };
+fn newest(connection: &Connection, viewer: &Identifier, query: &Query) -> rusqlite::Result<Page> {
+    let before = query.after.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(NEWEST)?;
     let limit = query.limit.saturating_add(1) as i64;
     let values = rusqlite::params![viewer.as_str(), before, query.playlist, limit];
-    let numbers: Vec<i64> =
+    let mut numbers: Vec<i64> =
         select.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut count = connection.prepare_cached(
         "SELECT (SELECT count(*) FROM summary WHERE is_shared = 0 AND session = ?1
@@ -158,12 +149,14 @@ fn newest(
     let total: i64 =
         count.query_row(rusqlite::params![viewer.as_str(), query.playlist], |row| row.get(0))?;
     let has_more = numbers.len() > query.limit;
+    numbers.truncate(query.limit);
+    let next = numbers.last().filter(|_| has_more).map(|number| *number as u64);
     let mut summaries = Vec::new();
-    for number in numbers.into_iter().take(query.limit) {
+    for number in numbers {
         let summary = find(connection, number)?;
         summaries.extend(summary.map(|summary| Listed { summary, snippet: None }));
     }
-    Ok(Some(Page { summaries, total: total as usize, has_more }))
+    Ok(Page { summaries, total: total as usize, next })
 }
 
 /// What fits a search best: a word in a title counts more than one in a summary, and that more than one that was
@@ -173,27 +166,20 @@ fn found(
     viewer: &Identifier,
     query: &Query,
     wanted: &Wanted,
-) -> rusqlite::Result<Option<Page>> {
+) -> rusqlite::Result<Page> {
     let mut select = connection.prepare_cached(
-        "SELECT s.number, s.id FROM words JOIN summary s ON s.number = words.rowid
+        "SELECT s.number FROM words JOIN summary s ON s.number = words.rowid
          WHERE words MATCH ?1 AND (s.is_shared = 1 OR s.session = ?2)
          AND (?3 IS NULL OR s.playlist = ?3)
          ORDER BY bm25(words, 10.0, 4.0, 1.0), s.number DESC LIMIT ?4",
     )?;
     let (expression, most) = (wanted.expression(), MAX_FOUND as i64);
     let values = rusqlite::params![expression, viewer.as_str(), query.playlist, most];
-    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-    let all: Vec<_> = select.query_map(values, row)?.collect::<Result<_, _>>()?;
-    let begin = match &query.after {
-        None => 0,
-        Some(after) => match all.iter().position(|(_, id)| id == after.as_str()) {
-            Some(at) => at + 1,
-            None => return Ok(None),
-        },
-    };
+    let all: Vec<i64> = select.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let begin = query.after.map_or(0, |shown| usize::try_from(shown).unwrap_or(usize::MAX));
     let limit = query.limit.min(MAX_FOUND_PAGE);
     let mut summaries = Vec::new();
-    for (number, _) in all.iter().skip(begin).take(limit) {
+    for number in all.iter().skip(begin).take(limit) {
         let Some(WholeSummary { kept, content, transcript }) = whole(connection, *number)? else {
             continue;
         };
@@ -205,6 +191,7 @@ fn found(
         }
         summaries.push(Listed { summary: kept, snippet });
     }
-    let has_more = all.len() > begin + limit;
-    Ok(Some(Page { summaries, total: all.len(), has_more }))
+    let end = begin.saturating_add(limit);
+    let next = (all.len() > end).then_some(end as u64);
+    Ok(Page { summaries, total: all.len(), next })
 }

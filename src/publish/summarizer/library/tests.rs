@@ -66,7 +66,7 @@ impl House {
     }
 
     fn titles(&self, viewer: &str, query: &Query) -> Vec<String> {
-        let page = self.library.list(&id(viewer), query).unwrap().unwrap();
+        let page = self.library.list(&id(viewer), query).unwrap();
         page.summaries.into_iter().map(|listed| listed.summary.title).collect()
     }
 
@@ -239,7 +239,7 @@ fn a_search_finds_titles_before_summaries_before_what_was_only_said() {
     assert_eq!(house.search("me", "wal beast"), Vec::<String>::new(), "only the last may be begun");
     assert_eq!(house.search("me", "walrus swims"), ["Title said"]);
     let query = Query { words: Some("walrus".into()), limit: 9, ..Query::default() };
-    let page = house.library.list(&id("me"), &query).unwrap().unwrap();
+    let page = house.library.list(&id("me"), &query).unwrap();
     let snippet = |index: usize| {
         let pieces = page.summaries[index].snippet.clone().unwrap_or_default();
         let piece = |piece: &Piece| {
@@ -285,18 +285,29 @@ fn pages_stay_what_they_are_while_new_ones_come() {
     for n in 0..5 {
         house.add(&n.to_string(), "me", n % 2 == 0, &format!("Talk number {n}."));
     }
-    let page = |after: Option<&str>| {
-        let query = Query { after: after.map(id), limit: 2, ..Query::default() };
-        let page = house.library.list(&id("me"), &query).unwrap().unwrap();
+    let page = |words: Option<&str>, after: Option<u64>| {
+        let words = words.map(str::to_owned);
+        let query = Query { words, after, limit: 2, ..Query::default() };
+        let page = house.library.list(&id("me"), &query).unwrap();
         let ids: Vec<_> = page.summaries.iter().map(|l| l.summary.id.to_string()).collect();
-        (ids, page.has_more)
+        (ids.join(" "), page.next)
     };
-    assert_eq!(page(None), (vec!["4".into(), "3".into()], true));
+    let (first, next) = page(None, None);
+    assert_eq!(first, "4 3");
+    // One more, and the last that was shown asked for again.
     house.add("5", "me", false, "Another.");
-    assert_eq!(page(Some("3")), (vec!["2".into(), "1".into()], true));
-    assert_eq!(page(Some("1")), (vec!["0".into()], false));
-    let query = Query { after: Some(id("unknown")), ..all() };
-    assert_eq!(house.library.list(&id("me"), &query).unwrap(), None);
+    house.add("3-again", "me", false, "Talk number 3.");
+    let (second, next) = page(None, next);
+    assert_eq!(second, "2 1");
+    // The last that was shown is gone.
+    house.library.remove(&id("me"), &id("1")).unwrap().unwrap();
+    assert_eq!(page(None, next), ("0".into(), None));
+    // Of a search too.
+    let (found, next) = page(Some("talk"), None);
+    assert_eq!((found.as_str(), next), ("4 2", Some(2)));
+    assert_eq!(page(Some("talk"), next), ("0 3-again".into(), None));
+    assert_eq!(page(Some("talk"), Some(u64::MAX)), (String::new(), None));
+    assert_eq!(page(None, Some(u64::MAX)).0, "3-again 5");
 }
 
 #[test]

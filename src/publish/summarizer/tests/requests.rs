@@ -130,7 +130,7 @@ fn nobody_sees_what_is_not_theirs() {
         assert_eq!(summarizer.batches(&session, 10).len(), usize::from(theirs));
         assert_eq!(summarizer.summary(&session, item).unwrap().is_some(), theirs);
         let page = summarizer.summaries(&session, &Query { limit: 9, ..Query::default() });
-        assert_eq!(page.unwrap().unwrap().total, usize::from(theirs));
+        assert_eq!(page.unwrap().total, usize::from(theirs));
         let refused = if theirs { CancelError::Ended } else { CancelError::NotFound };
         assert_eq!(summarizer.cancel(&session, batch), Err(refused));
         assert_eq!(summarizer.remove(&session, item).unwrap().is_some(), theirs);
@@ -186,7 +186,7 @@ fn cancelling_ends_what_waits_and_what_is_being_made() {
     assert_eq!(bench.story().last().unwrap(), "summary_progress cancelled 2/2");
     assert_eq!(bench.summarizer.cancel(&id("me"), batch).unwrap().status, BatchStatus::Cancelled);
     let page = bench.summarizer.summaries(&id("me"), &Query { limit: 9, ..Query::default() });
-    assert_eq!(page.unwrap().unwrap().total, 0);
+    assert_eq!(page.unwrap().total, 0);
     // What was sent along is let go of, so that there is room for others.
     assert_eq!(bench.summarizer.library().figures().unwrap().upload_bytes, 0);
 }

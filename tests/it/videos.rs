@@ -239,6 +239,9 @@ fn a_playlist_becomes_a_batch_of_its_videos() {
     let path = format!("/api/v1/summaries/batches/{id}/items/{item}/retry?session_id=me");
     assert_eq!(server.post(&path, "").json()["total"], 1);
 
+    let few = self::server(&["--max-summary-items", "2"]).unwrap();
+    let many = submit(&few, &json!({"playlist": site.url("/feed.xml")}));
+    assert_eq!((many.head.status, &many.json()["field"]), (422, &json!("playlist")));
     let none = submit(&server, &json!({"playlist": site.url("/talk.html")}));
     assert_eq!((none.head.status, &none.json()["code"]), (422, &json!("no_playlist")));
     let gone = submit(&server, &json!({"playlist": site.url("/gone.xml")}));

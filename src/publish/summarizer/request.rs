@@ -78,6 +78,8 @@ pub enum InvalidRequest {
     /// It has too many talks.
     #[error("{sent} talks are too many, send at most {max}")]
     TooMany {
+        /// Where most of them come from.
+        field: &'static str,
         /// How many it has.
         sent: usize,
         /// How many are allowed.
@@ -149,7 +151,7 @@ impl InvalidRequest {
     /// The path of the field that is wrong, such as `transcripts[2].vtt`.
     pub fn field(&self) -> String {
         match self {
-            Self::NotAvailable { field } => (*field).to_owned(),
+            Self::NotAvailable { field } | Self::TooMany { field, .. } => (*field).to_owned(),
             Self::UnknownModel { .. } => "model".to_owned(),
             Self::Language(_) => "language".to_owned(),
             Self::NoVideo { field, .. } | Self::Forbidden { field, .. } => field.clone(),
@@ -158,7 +160,6 @@ impl InvalidRequest {
                 format!("transcripts[{index}].{name}")
             }
             Self::EmptyPlaylist => "playlist".to_owned(),
-            Self::TooMany { .. } => "videos".to_owned(),
             Self::Nothing | Self::TooManyTranscripts { .. } | Self::TooLargeTogether { .. } => {
                 "transcripts".to_owned()
             }
@@ -263,9 +264,10 @@ fn check_count(request: &SummaryRequest, limits: &Limits) -> Result<(), InvalidR
     if sent > max {
         return Err(InvalidRequest::TooManyTranscripts { sent, max });
     }
+    let field = if sent > request.videos.len() { "transcripts" } else { "videos" };
     let sent = sent + request.videos.len();
     let max = limits.most_items();
-    if sent > max { Err(InvalidRequest::TooMany { sent, max }) } else { Ok(()) }
+    if sent > max { Err(InvalidRequest::TooMany { field, sent, max }) } else { Ok(()) }
 }
 
 impl TranscriptInput {

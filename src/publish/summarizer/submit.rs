@@ -202,11 +202,12 @@ impl Summarizer {
         found.map_err(|error| SubmitError::Video { field: "playlist".into(), error })
     }
 
+    /// Without a playlist, the count was judged before.
     fn check_count(&self, sent: usize) -> Result<(), InvalidRequest> {
         let max = self.0.workshop.limits.most_items();
         match sent {
             0 => Err(InvalidRequest::EmptyPlaylist),
-            _ if sent > max => Err(InvalidRequest::TooMany { sent, max }),
+            _ if sent > max => Err(InvalidRequest::TooMany { field: "playlist", sent, max }),
             _ => Ok(()),
         }
     }

@@ -3,9 +3,11 @@
 mod recorded;
 mod site;
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -290,6 +292,14 @@ fn without_yt_dlp_that_is_what_is_said() {
     assert_eq!(
         failure(&server, "dQw4w9WgXcQ"),
         "yt-dlp is not installed here, or not found (the setting yt_dlp says where it is)."
+    );
+    let old = Path::new(env!("CARGO_TARGET_TMPDIR")).join("old-yt-dlp");
+    fs::write(&old, "#!/bin/sh\necho 2023.12.30\n").unwrap();
+    fs::set_permissions(&old, Permissions::from_mode(0o755)).unwrap();
+    let old = Server::start(&["--yt-dlp", old.to_str().unwrap()]);
+    assert_eq!(
+        failure(&old, "dQw4w9WgXcQ"),
+        "yt-dlp is too old here (version \"2023.12.30\"); it must be from 2024 or later."
     );
     let off = Server::start(&["--yt-dlp", ""]);
     let taken = submit(&off, &json!({"videos": ["dQw4w9WgXcQ"]}));

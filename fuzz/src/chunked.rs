@@ -7,7 +7,7 @@
 use tidings::serve::http::RequestError;
 use tidings::serve::http::chunked::ChunkedDecoder;
 
-use crate::split_size;
+use super::split_size;
 
 /// Small, so that an input can exceed it.
 const MAX_BYTES: usize = 4096;

@@ -11,7 +11,7 @@ use tidings::event::topic::Topic;
 use tidings::event::{Event, EventData, EventId, EventName, NewEvent};
 use tidings::serve::http::chunked::ChunkedDecoder;
 
-use crate::split_size;
+use super::split_size;
 
 /// Publishes, encodes, reads back; and reads the bytes themselves.
 pub fn check(data: &[u8]) {

@@ -16,8 +16,8 @@ use tidings::serve::http::{
     Connection, Framing, Limits, Persistence, Request, RequestError, Response, Version,
 };
 
-use crate::split_size;
-use crate::wire::Wire;
+use super::split_size;
+use super::wire::Wire;
 
 /// Small, so that an input can exceed them.
 const LIMITS: Limits = Limits {
@@ -132,12 +132,11 @@ fn without_interim(written: &[u8]) -> Vec<u8> {
     let mut rest = written;
     let mut kept = Vec::new();
     while let Some((&first, tail)) = rest.split_first() {
-        match rest.strip_prefix(interim) {
-            Some(after) => rest = after,
-            None => {
-                kept.push(first);
-                rest = tail;
-            }
+        if let Some(after) = rest.strip_prefix(interim) {
+            rest = after;
+        } else {
+            kept.push(first);
+            rest = tail;
         }
     }
     kept

@@ -1,16 +1,22 @@
-//! Every kept input, and a fixed number of changed ones, through its target. No fuzzer is needed and
-//! nothing is left to chance: the same inputs every time.
+//! Every kept input of the fuzzer's, and a fixed number of changed ones, through its target. No fuzzer is needed
+//! and nothing is left to chance: the same inputs every time.
+
+// What fails here fails the test, as it stops the fuzzer.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tidings_fuzz::{TARGETS, Target};
+use fuzz::{TARGETS, Target};
 
 /// How many changed inputs each kept one gives.
 const MUTATIONS: usize = 200;
 
 fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
 }
 
 /// The kept inputs of a target with their file names, in the same order every time.

@@ -27,6 +27,9 @@ use crate::store::records::{Certainty, Record, Records, Then, Ticket};
 /// The kind of a job's record.
 pub(super) const KIND: &str = "job";
 
+/// How long somebody who must tell something waits while the hub is busy.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
+
 /// What all handles share.
 pub(super) struct Shared {
     pub publisher: Publisher,
@@ -291,7 +294,10 @@ impl Shared {
             ..NewEvent::new(topic, self.update_name.clone(), data)
         };
         // The dispatchers are behind: whoever reports is held back in turn, when the records are full.
-        while let Err(Refused::Busy | Refused::Exhausted) = self.publisher.show(event.clone()) {}
+        while let Err(Refused::Busy | Refused::Exhausted) = self.publisher.show(event.clone()) {
+            // Where publishers are told so at once (`publish_wait_ms` is 0), the wait is here.
+            std::thread::sleep(BUSY_PAUSE);
+        }
     }
 
     /// The job's state after this report, if it can be and can be told.

@@ -42,6 +42,14 @@ impl JobStatus {
             Self::Cancelled => "cancelled",
         }
     }
+
+    /// What services say: a word of [`JobStatus::as_str`], or one of the two that seed 001 has for processing.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "started" | "in_progress" => Some(Self::Processing),
+            word => Self::ALL.into_iter().find(|status| status.as_str() == word),
+        }
+    }
 }
 
 /// How a job is at one moment.

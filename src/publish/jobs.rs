@@ -45,7 +45,7 @@ pub(super) use self::job::{fresh_id, hexadecimal, key_id};
 pub(super) use self::keeper::Altered;
 pub(super) use self::lease::LOST_WORKER;
 pub use self::outcome::{CreateError, Created, RemoveError, UpdateError, Updated};
-pub use self::report::{Conflict, MAX_ATTEMPT, Report};
+pub use self::report::{Conflict, InvalidReport, Report};
 
 use self::figures::Counters;
 use self::keeper::Shared;

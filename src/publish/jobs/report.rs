@@ -15,7 +15,10 @@ use serde_json::value::RawValue;
 use crate::event::job_update::{JobStatus, JobUpdate};
 
 /// The greatest number that a service can give an attempt: there are numbers left to go on from it.
-pub const MAX_ATTEMPT: u32 = 1_000_000;
+const MAX_ATTEMPT: u32 = 1_000_000;
+
+/// How long a report's name may be.
+const MAX_UPDATE_ID_BYTES: usize = 255;
 
 /// A service's word on a job. What is absent stays as it was.
 #[derive(Debug, Clone)]
@@ -59,6 +62,47 @@ impl Report {
             attempt: None,
             retryable: false,
             update_id: None,
+        }
+    }
+
+    /// Fails if a number or a name in it is out of its bounds, whatever job it is about.
+    pub fn check(&self) -> Result<(), InvalidReport> {
+        if self.progress.is_some_and(|progress| !(0.0..=100.0).contains(&progress)) {
+            return Err(InvalidReport::Progress);
+        }
+        if self.attempt.is_some_and(|attempt| !(1..=MAX_ATTEMPT).contains(&attempt)) {
+            return Err(InvalidReport::Attempt);
+        }
+        let is_good = |id: &String| (1..=MAX_UPDATE_ID_BYTES).contains(&id.len());
+        if self.update_id.as_ref().is_none_or(is_good) {
+            Ok(())
+        } else {
+            Err(InvalidReport::UpdateId)
+        }
+    }
+}
+
+/// What of a report is out of its bounds; said are the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReport {
+    /// How far the job is.
+    #[error("a number from 0 to 100")]
+    Progress,
+    /// Which attempt it is.
+    #[error("a whole number from 1 to {MAX_ATTEMPT}")]
+    Attempt,
+    /// The report's name.
+    #[error("1 to {MAX_UPDATE_ID_BYTES} bytes")]
+    UpdateId,
+}
+
+impl InvalidReport {
+    /// What of it, in the words of seed 000.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Progress => "progress",
+            Self::Attempt => "attempt",
+            Self::UpdateId => "updateId",
         }
     }
 }

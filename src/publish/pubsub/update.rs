@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::envelope::{Delivery, Malformed, Mistake, unix_ms};
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
-use crate::publish::jobs::{MAX_ATTEMPT, Report};
+use crate::publish::jobs::Report;
 
 /// A service's word on a job.
 #[derive(Debug, Clone)]
@@ -55,9 +55,6 @@ enum Timestamp {
     Milliseconds(u64),
 }
 
-/// A name of an update may be so long.
-const MAX_ID_BYTES: usize = 255;
-
 impl StatusUpdate {
     /// The attributes that are looked at.
     pub const ATTRIBUTES: [&str; 8] =
@@ -90,7 +87,8 @@ impl StatusUpdate {
             ),
             ..Report::of(status(said.status.as_deref())?)
         };
-        check(&report)?;
+        let check = report.check();
+        check.map_err(|error| mistake(format!("`{}`: {error}", error.field())))?;
         Ok(Self { job_id, report })
     }
 }
@@ -98,30 +96,13 @@ impl StatusUpdate {
 /// A status in the words of seed 000, or of seed 001, which has two for one.
 fn status(word: Option<&str>) -> Result<JobStatus, Malformed> {
     let word = word.ok_or_else(|| mistake("`status` says how the job is"))?;
-    if ["started", "in_progress"].contains(&word) {
-        return Ok(JobStatus::Processing);
-    }
-    JobStatus::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
+    JobStatus::from_word(word).ok_or_else(|| {
         mistake(format!("`status` is {}", JobStatus::ALL.map(JobStatus::as_str).join(", ")))
     })
 }
 
 fn mistake(detail: impl Into<String>) -> Malformed {
     Malformed::new(Mistake::Update, detail)
-}
-
-fn check(report: &Report) -> Result<(), Malformed> {
-    if report.progress.is_some_and(|progress| !(0.0..=100.0).contains(&progress)) {
-        return Err(mistake("`progress` is a number from 0 to 100"));
-    }
-    if report.attempt.is_some_and(|attempt| !(1..=MAX_ATTEMPT).contains(&attempt)) {
-        return Err(mistake(format!("`attempt` is a number from 1 to {MAX_ATTEMPT}")));
-    }
-    let update_id = report.update_id.as_deref().unwrap_or("-");
-    if !(1..=MAX_ID_BYTES).contains(&update_id.len()) {
-        return Err(mistake(format!("`updateId` has 1 to {MAX_ID_BYTES} bytes")));
-    }
-    Ok(())
 }
 
 impl Said {

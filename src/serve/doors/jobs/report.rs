@@ -13,7 +13,7 @@ use crate::event::InvalidEvent;
 use crate::event::job_update::{JobStatus, JobUpdate};
 use crate::event::time;
 use crate::event::topic::Identifier;
-use crate::publish::jobs::{MAX_ATTEMPT, Report, Updated};
+use crate::publish::jobs::{Report, Updated};
 use crate::publish::queues::LeaseError;
 use crate::serve::App;
 use crate::serve::conversation::Answer;
@@ -170,18 +170,17 @@ impl<'a> Told<'a> {
     }
 }
 
-/// How long a report's name may be.
-const MAX_UPDATE_ID_BYTES: usize = 255;
-
 impl Said {
     fn into_report(self) -> Result<Report, Problem> {
-        let status = self.status.as_deref().and_then(status);
+        let status = self.status.as_deref().and_then(JobStatus::from_word);
         let status = status.ok_or_else(|| {
             let all = JobStatus::ALL.map(JobStatus::as_str).join(", ");
             Problem::unprocessable("status", format!("How the job is: one of {all}."))
         })?;
-        self.check(status)?;
-        Ok(Report {
+        if self.retryable && status != JobStatus::Failed {
+            return Err(Problem::unprocessable("retryable", "Only a failure can be retryable."));
+        }
+        let report = Report {
             progress: self.progress,
             stage: self.stage,
             message: self.message,
@@ -193,37 +192,15 @@ impl Said {
             retryable: self.retryable,
             update_id: self.update_id,
             ..Report::of(status)
-        })
-    }
-
-    fn check(&self, status: JobStatus) -> Result<(), Problem> {
-        if self.progress.is_some_and(|progress| !(0.0..=100.0).contains(&progress)) {
-            return Err(Problem::unprocessable("progress", "A number from 0 to 100."));
-        }
-        if self.attempt.is_some_and(|attempt| !(1..=MAX_ATTEMPT).contains(&attempt)) {
-            let detail = format!("A whole number from 1 to {MAX_ATTEMPT}.");
-            return Err(Problem::unprocessable("attempt", detail));
-        }
-        let is_good = |id: &String| (1..=MAX_UPDATE_ID_BYTES).contains(&id.len());
-        if !self.update_id.as_ref().is_none_or(is_good) {
-            let detail = format!("1 to {MAX_UPDATE_ID_BYTES} bytes.");
-            return Err(Problem::unprocessable("updateId", detail));
-        }
-        if self.retryable && status != JobStatus::Failed {
-            return Err(Problem::unprocessable("retryable", "Only a failure can be retryable."));
-        }
-        Ok(())
+        };
+        report
+            .check()
+            .map_err(|error| Problem::unprocessable(error.field(), sentence(&error.to_string())))?;
+        Ok(report)
     }
 }
 
-/// Where a job is, also in the words of seed 001.
-fn status(word: &str) -> Option<JobStatus> {
-    match word {
-        "started" | "in_progress" => Some(JobStatus::Processing),
-        word => JobStatus::ALL.into_iter().find(|status| status.as_str() == word),
-    }
-}
-
+/// When that was so, in either form.
 fn unix_ms(timestamp: &Value) -> Result<u64, Problem> {
     let ms = match timestamp {
         Value::String(text) => time::parse(text),

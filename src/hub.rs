@@ -32,7 +32,7 @@ mod snapshot;
 mod standing;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trace;
 mod trail;
 mod writer;

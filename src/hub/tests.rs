@@ -12,6 +12,7 @@ mod slowness;
 mod time;
 mod turns;
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,30 @@ use crate::event::dialect::{Dialect, Envelope};
 use crate::event::subscription::{Change, NameFilter, Subscription};
 use crate::event::topic::Topic;
 use crate::event::{Event, EventData, EventId, EventName, Keeping};
+
+/// Where everything is taken and nothing is seen: for clients whose events are taken otherwise.
+#[derive(Debug)]
+pub(crate) struct Nowhere;
+
+impl Sink for Nowhere {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn wait_writable(&self, _: Option<Duration>) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn close(&self) {}
+
+    fn hung_up(&self) -> bool {
+        false
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
 
 const HEARTBEAT: &[u8] = b"event: ping\ndata: keep-alive\n\n";
 

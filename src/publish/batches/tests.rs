@@ -4,7 +4,6 @@ mod making;
 mod restart;
 mod watching;
 
-use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use super::*;
@@ -14,7 +13,8 @@ use crate::event::dialect::{Dialect, Envelope};
 use crate::event::job_update::JobUpdate;
 use crate::event::subscription::{NameFilter, Subscription};
 use crate::event::topic::Topic;
-use crate::hub::{self, Hub, Joined, Profile, Resume, Sink};
+use crate::hub::tests::Nowhere;
+use crate::hub::{self, Hub, Joined, Profile, Resume};
 use crate::publish;
 use crate::publish::jobs::{self, NewJob, Report};
 use crate::publish::queues::{NewTask, NewWork};

@@ -6,7 +6,6 @@ mod ends;
 // What is asked twice.
 mod tries;
 
-use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Mutex as StdMutex;
 
@@ -16,7 +15,8 @@ use crate::event::dialect::{Dialect, Envelope};
 use crate::event::job_update::JobStatus;
 use crate::event::subscription::{NameFilter, Subscription};
 use crate::event::topic::Topic;
-use crate::hub::{self, Hub, Joined, Profile, Resume, Sink};
+use crate::hub::tests::Nowhere;
+use crate::hub::{self, Hub, Joined, Profile, Resume};
 use crate::publish;
 use crate::store;
 use crate::store::records::{Certainty, Then};
@@ -64,26 +64,6 @@ impl House {
     }
 }
 
-/// Takes everything.
-#[derive(Debug)]
-struct Anything;
-
-impl Sink for Anything {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
-    }
-    fn wait_writable(&self, _: Option<Duration>) -> io::Result<bool> {
-        Ok(true)
-    }
-    fn close(&self) {}
-    fn hung_up(&self) -> bool {
-        false
-    }
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-}
-
 /// A watcher: what it was shown first, and what came after.
 struct Watcher {
     first: Option<JobUpdate>,
@@ -105,7 +85,7 @@ impl Watcher {
         };
         house.jobs.watch(id, |shown| {
             let is_over = shown.is_some_and(JobUpdate::is_terminal);
-            let joined = (!is_over).then(|| house.hub.join(profile, Arc::new(Anything)).unwrap());
+            let joined = (!is_over).then(|| house.hub.join(profile, Arc::new(Nowhere)).unwrap());
             Self { first: shown.cloned(), joined }
         })
     }

@@ -6,26 +6,6 @@ use serde_json::Value;
 
 use super::*;
 
-/// Takes everything.
-#[derive(Debug)]
-struct Anything;
-
-impl Sink for Anything {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
-    }
-    fn wait_writable(&self, _: Option<Duration>) -> io::Result<bool> {
-        Ok(true)
-    }
-    fn close(&self) {}
-    fn hung_up(&self) -> bool {
-        false
-    }
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-}
-
 /// A watcher: what it was shown first, and what came after.
 struct Watcher {
     first: BatchUpdate,
@@ -50,8 +30,8 @@ impl Watcher {
         };
         house.batches.watch(batch, |present| {
             let first = present.unwrap().clone();
-            let joined = (!first.is_terminal())
-                .then(|| house.hub.join(profile, Arc::new(Anything)).unwrap());
+            let joined =
+                (!first.is_terminal()).then(|| house.hub.join(profile, Arc::new(Nowhere)).unwrap());
             Self { first, joined }
         })
     }

@@ -1,7 +1,5 @@
 //! What a client is told of a job while its subscriptions change, whatever happens at the same time.
 
-use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,35 +11,12 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::event::dialect::Envelope;
 use crate::event::job_update::{JobStatus, JobUpdate};
-use crate::hub::{Due, Joined, Sink};
+use crate::hub::tests::Nowhere;
+use crate::hub::{Due, Joined};
 use crate::publish::jobs::{NewJob, Report};
 use crate::publish::queues::NewTask;
 use crate::serve::App;
 use crate::serve::conversation::tests::app;
-
-/// Where nothing is written: these clients take their events themselves.
-#[derive(Debug)]
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
-    }
-
-    fn wait_writable(&self, _: Option<Duration>) -> io::Result<bool> {
-        Ok(true)
-    }
-
-    fn close(&self) {}
-
-    fn hung_up(&self) -> bool {
-        false
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-}
 
 /// A stream of this door without subscriptions.
 fn join(app: &App) -> Joined {

@@ -24,13 +24,14 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// None, which is said, if this user may not mount anything.
+    /// None, which is said, if this user may not mount anything; the build machine must.
     fn mount() -> Option<Self> {
         let data = Arc::new(tempfile::tempdir().unwrap());
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=16m", "none"]).arg(data.path());
         let is_mounted = mount.output().is_ok_and(|output| output.status.success());
         if !is_mounted {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "no file system can be mounted");
             println!("skipped: no file system can be mounted here");
         }
         is_mounted.then_some(Self { data })

@@ -337,4 +337,29 @@ mod tests {
         records.close().unwrap();
         assert_eq!(names(&open(folder.path()).1), ["n=1"]);
     }
+
+    #[test]
+    fn what_could_not_be_written_does_not_come_back_over_what_is_newer() {
+        let folder = tempfile::tempdir().unwrap();
+        let (records, _) = open(folder.path());
+        let other = rusqlite::Connection::open(folder.path().join("records.db")).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let (tried, waits) = mpsc::channel();
+        let then = |newer: Option<Records>| -> Then {
+            let tried = tried.clone();
+            Box::new(move |written| {
+                // While the older state is on its way back to those that wait, the newer one comes.
+                if let Some(records) = newer {
+                    put(&records, "n", "2");
+                }
+                tried.send(written.is_err()).unwrap();
+            })
+        };
+        let first = then(Some(records.clone()));
+        records.put("job", &id("n"), "1".into(), Certainty::Process, Some(first));
+        assert_eq!(waits.recv_timeout(A_MINUTE), Ok(true));
+        drop(other);
+        records.close().unwrap();
+        assert_eq!(names(&open(folder.path()).1), ["n=2"]);
+    }
 }

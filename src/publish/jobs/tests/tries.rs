@@ -20,6 +20,21 @@ fn a_report_that_comes_again_is_taken_once() {
 }
 
 #[test]
+fn so_many_reports_are_remembered_and_the_oldest_is_forgotten_first() {
+    let limits = Limits { update_ids: 2, ..Limits::default() };
+    let house = House::new(None, limits, Arc::new(ManualClock::at(1_000)));
+    let id = house.create("a");
+    let is_repeat = |name: &str| {
+        let report = Report { update_id: Some(name.into()), ..Report::of(JobStatus::Processing) };
+        house.jobs.update(&id, &report).unwrap().is_repeat
+    };
+    assert_eq!(["x", "y", "z"].map(is_repeat), [false; 3]);
+    assert_eq!(["y", "z"].map(is_repeat), [true; 2]);
+    assert!(!is_repeat("x"), "it was forgotten");
+    assert!(!is_repeat("y") && is_repeat("x"), "and now the next one is");
+}
+
+#[test]
 fn what_comes_again_is_not_called_stored_before_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let house =

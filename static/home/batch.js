@@ -36,6 +36,8 @@ export class Batch {
     this.title = title ?? this.title;
     this.etaSeconds = eta ?? this.etaSeconds;
     for (const { id, eta_seconds: itemEta, ...item } of items) this.#set(id, { ...item, etaSeconds: itemEta });
+    // As they were asked for, and not as events came before this answer.
+    this.items = new Map([...items.map(({ id }) => [id, this.items.get(id)]), ...this.items]);
     if (finals.has(status)) this.ending = status;
   }
 

@@ -129,6 +129,15 @@ test('an event before the answer, or one that comes late, changes nothing for th
   assert.equal(batch.isOver, false);
 });
 
+test('items stand as they were asked for, whatever came first', () => {
+  const batch = new Batch('b');
+  batch.completed({ summary_id: 'y', title: 'Y' });
+  batch.answered({ total: 2, items: [{ id: 'x', title: 'X', status: 'queued' }, { id: 'y', title: 'Y', status: 'queued' }] });
+  assert.deepEqual([...batch.items.keys()], ['x', 'y']);
+  batch.answered({ total: 2 });
+  assert.deepEqual([...batch.items.keys()], ['x', 'y']);
+});
+
 test('a batch is over when all its items are, even if nobody says so', () => {
   const batch = accepted();
   batch.completed({ summary_id: 'x' });

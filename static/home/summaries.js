@@ -27,8 +27,9 @@ export class Summaries {
   #timer = null;
   #loaded = false;
   #limit = PAGE;
-  /** Of several questions only the latest answer counts. */
+  /** Of several questions only the latest answer counts: who asked before waits for it. */
   #question = 0;
+  #latest = Promise.resolve();
   #owner;
 
   /** @param {{onRefresh: (answer: object) => void}} owner A summary is being made anew: the server's answer. */
@@ -61,22 +62,53 @@ export class Summaries {
     this.#soon(GATHER_MS, () => this.refresh());
   }
 
-  /** Asks for the list. */
-  async refresh() {
-    const question = ++this.#question;
+  /** Asks for the list, and shows it. */
+  refresh() {
+    this.#latest = this.#load(++this.#question);
+    return this.#latest;
+  }
+
+  async #load(question) {
     try {
-      const answer = await requestJson(`/api/v1/summaries?${this.#query()}`);
-      if (question !== this.#question) return;
+      const answer = await this.#ask();
+      if (question !== this.#question) return this.#latest;
       this.#show(answer);
       this.#problem('');
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (question === this.#question) this.#problem(problem.message);
+      if (question !== this.#question) return this.#latest;
+      this.#problem(problem.message);
     }
   }
 
+  /** Page after page, because of what a search finds the server gives only so many at once. */
+  async #ask() {
+    const query = this.#query();
+    const kept = this.#lastToStay();
+    const found = new Map();
+    const isShort = () => found.size < this.#limit || (kept && !found.has(kept) && found.size < this.#limit + PAGE);
+    let answer = {};
+    do {
+      query.set('limit', String(found.size < this.#limit ? this.#limit - found.size : PAGE));
+      if (answer.next) query.set('after', answer.next);
+      answer = await requestJson(`/api/v1/summaries?${query}`);
+      for (const summary of answer.summaries) found.set(summary.id, summary);
+    } while (answer.next && isShort());
+    const summaries = [...found.values()];
+    const end = Math.max(this.#limit, summaries.findIndex(({ id }) => id === kept) + 1);
+    return { ...answer, summaries: summaries.slice(0, end), hasMore: Boolean(answer.next) || summaries.length > end };
+  }
+
+  /** Who has asked for more, or is in the list, does not lose its end to what comes new at its beginning. */
+  #lastToStay() {
+    const list = byId('summaries');
+    const isRead = this.#limit > PAGE || list.matches(':focus-within');
+    return isRead ? list.lastElementChild?.dataset.id : undefined;
+  }
+
+  /** What is looked for. */
   #query() {
-    const wanted = { limit: String(this.#limit), q: byId('search').value.trim(), playlist: byId('playlist-filter').value };
+    const wanted = { q: byId('search').value.trim(), playlist: byId('playlist-filter').value };
     return new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
   }
 
@@ -88,18 +120,20 @@ export class Summaries {
   #search() {
     this.#limit = PAGE;
     const address = this.#query();
-    address.delete('limit');
     // A reload, and the link that somebody copies, show the same.
     history.replaceState(null, '', address.size > 0 ? `?${address}` : location.pathname);
     return this.refresh();
   }
 
   async #showMore() {
-    const before = this.#items.size;
+    const list = byId('summaries');
+    const last = list.lastElementChild;
     this.#limit = Math.min(this.#limit + PAGE, MOST);
     await this.refresh();
-    // The button may be gone, and what it was for is here.
-    byId('summaries').children[before]?.querySelector('summary')?.focus();
+    if (!byId('more').hidden && !last.nextElementSibling) return;
+    // The button may be gone, and what it was for is here; but nobody is called away from elsewhere.
+    if (![byId('more'), document.body].includes(document.activeElement)) return;
+    (last.nextElementSibling ?? list.lastElementChild)?.querySelector('summary').focus();
   }
 
   async #deleted(id) {
@@ -110,8 +144,9 @@ export class Summaries {
     (next?.querySelector('summary') ?? byId('search')).focus();
   }
 
-  #show({ summaries, total, next, playlists = [] }) {
+  #show({ summaries, total, hasMore, playlists = [] }) {
     this.#loaded = true;
+    this.#limit = Math.min(Math.max(this.#limit, summaries.length), MOST);
     const items = summaries.map((summary) => {
       const item = this.#items.get(summary.id) ?? new SummaryItem(summary, this.#owner);
       item.showSnippet(summary.snippet);
@@ -119,7 +154,7 @@ export class Summaries {
     });
     this.#items = new Map(summaries.map((summary, index) => [summary.id, items[index]]));
     arrange(byId('summaries'), items.map((item) => item.element));
-    byId('more').hidden = !next || this.#limit >= MOST;
+    byId('more').hidden = !hasMore || this.#limit >= MOST;
     this.#showPlaylists(playlists);
     this.#reveal();
     this.#tell(total);

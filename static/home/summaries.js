@@ -3,7 +3,7 @@
  * It is the server that searches; the page asks again whenever something may have changed.
  */
 
-import { arrange, byId, make } from '../page/dom.js';
+import { arrange, byId, make, setText } from '../page/dom.js';
 import { count } from '../page/format.js';
 import { Problem, requestJson } from '../page/problem.js';
 import { SummaryItem } from './summary-item.js';
@@ -140,8 +140,9 @@ export class Summaries {
     const items = [...byId('summaries').children];
     const place = items.findIndex((item) => item.dataset.id === id);
     await this.refresh();
-    const next = byId('summaries').children[Math.min(place, this.#items.size - 1)];
-    (next?.querySelector('summary') ?? byId('search')).focus();
+    const next = byId('summaries').children[Math.min(place, this.#items.size - 1)]?.querySelector('summary');
+    // Where nothing is left, there is nothing to search either.
+    (next ?? byId(byId('search-field').hidden ? 'main' : 'search')).focus();
   }
 
   #show({ summaries, total, hasMore, playlists = [] }) {
@@ -160,14 +161,16 @@ export class Summaries {
     this.#tell(total);
   }
 
+  /** What is chosen stays a choice, also when its last summary is gone. The list is not touched for nothing: it may be open. */
   #showPlaylists(playlists) {
     const filter = byId('playlist-filter');
-    const chosen = filter.value || new URL(location.href).searchParams.get('playlist') || '';
-    const option = (value, text) => make('option', { value, selected: value === chosen }, text);
-    const names = playlists.map(({ name, count: size }) => option(name, `${name} (${size})`));
-    if (chosen && !playlists.some(({ name }) => name === chosen)) names.push(option(chosen, chosen));
-    filter.replaceChildren(option('', 'All playlists'), ...names);
-    byId('playlist-field').hidden = names.length === 0;
+    const chosen = filter.value;
+    const names = new Map(playlists.map(({ name, count: size }) => [name, `${name} (${size})`]));
+    if (chosen && !names.has(chosen)) names.set(chosen, `${chosen} (0)`);
+    const options = [['', 'All playlists'], ...names].map(([value, text]) => make('option', { value, selected: value === chosen }, text));
+    const isSame = filter.options.length === options.length && options.every((option, index) => option.isEqualNode(filter.options[index]));
+    if (!isSame) filter.replaceChildren(...options);
+    hide(byId('playlist-field'), names.size === 0);
   }
 
   #reveal() {
@@ -184,8 +187,8 @@ export class Summaries {
     byId('summaries-empty').textContent = empty;
     byId('summaries-empty').hidden = this.#items.size > 0;
     byId('summaries-loading').hidden = true;
-    byId('search-field').hidden = this.#items.size === 0 && !isFiltered;
-    byId('summaries-count').textContent = isFiltered ? `${count(total)} match` : `${count(total)} summaries`;
+    hide(byId('search-field'), this.#items.size === 0 && !isFiltered);
+    setText(byId('summaries-count'), isFiltered ? `${count(total)} found` : `${count(total)} ${total === 1 ? 'summary' : 'summaries'}`);
   }
 
   #problem(text) {
@@ -193,4 +196,9 @@ export class Summaries {
     byId('summaries-problem-text').textContent = text;
     if (text && !this.#loaded) byId('summaries-loading').hidden = true;
   }
+}
+
+/** Hides what is of no use now, but not from under somebody's hands. */
+function hide(field, isUseless) {
+  field.hidden = isUseless && !field.contains(document.activeElement);
 }

@@ -1,6 +1,6 @@
 /**
- * The library on the summarizer's page: videos through the real yt-dlp, searching, deleting, other tabs, reading
- * without a script.
+ * The library on the summarizer's page: videos and playlists through the real yt-dlp, searching, choosing, deleting,
+ * other tabs, reading without a script.
  */
 
 import assert from 'node:assert/strict';
@@ -27,6 +27,21 @@ Every ship that enters the harbour looks for the lamp.
 The weather was fine on all of those days.
 `;
 
+/** A playlist of two talks, which are nobody else's. */
+function feed(name) {
+  const items = ['one', 'two'].map((talk) => `<item><title>${name} ${talk}</title><link>${origin}/${name}/${talk}.html</link></item>`);
+  return `<?xml version="1.0"?><rss version="2.0"><channel><title>${name}</title>${items.join('')}</channel></rss>`;
+}
+
+/** `/Harbour/feed.xml`, `/Harbour/one.html`, `/Harbour/one.vtt` and so on. */
+function partOfPlaylist(path) {
+  const [, name, file] = /^\/(\w+)\/(\w+\.\w+)$/.exec(path) ?? [];
+  const [talk, kind] = file?.split('.') ?? [];
+  if (file === 'feed.xml') return ['application/rss+xml', feed(name)];
+  if (kind === 'html') return ['text/html', `<!doctype html><title>${name} ${talk}</title><video src="/v.mp4"><track kind="captions" srclang="en" src="/${name}/${talk}.vtt"></video>`];
+  return kind === 'vtt' ? ['text/vtt', `WEBVTT\n\n00:01.000 --> 00:04.000\nThis is talk ${talk} of the ${name}, and it is about lamps.\n`] : undefined;
+}
+
 const site = createServer((request, response) => {
   const pages = {
     '/talk.html': ['text/html', '<!doctype html><title>A talk on lamps</title><video src="/v.mp4"><track kind="captions" srclang="en" src="/en.vtt"></video>'],
@@ -34,7 +49,7 @@ const site = createServer((request, response) => {
     '/en.vtt': ['text/vtt', captions],
     '/v.mp4': ['video/mp4', 'not much of a film'],
   };
-  const [type, body] = pages[request.url] ?? ['text/plain', ''];
+  const [type, body] = pages[request.url] ?? partOfPlaylist(request.url) ?? ['text/plain', ''];
   response.writeHead(body ? 200 : 404, { 'content-type': type }).end(body);
 });
 
@@ -151,4 +166,80 @@ test('without a script summaries are found and read', async () => {
   const markdown = await scriptless.request.get(`${server.origin}${await plain.locator('a', { hasText: 'Markdown' }).getAttribute('href')}`);
   assert.match(await markdown.text(), /^# For readers\n[^]*- 1:05 Every ship that enters/);
   await scriptless.close();
+});
+
+const chosen = () => page.locator('#playlist-filter').evaluate((filter) => filter.selectedOptions[0].textContent);
+const choices = () => page.locator('#playlist-filter option').allInnerTexts();
+/** As the pages are called; yt-dlp numbers what it finds on one. */
+const titles = async () => (await page.locator('#summaries h3').allInnerTexts()).map((title) => title.replace(/ \(\d+\)$/, ''));
+const titlesAre = (...expected) => until(async () => (await titles()).sort().join() === expected.sort().join(), `only ${expected}`);
+
+/** Asks for a playlist's talks; their summaries are everyone's. */
+async function playlist(name) {
+  const answer = await context.request.post(`${server.origin}/api/v1/summaries`, { data: { playlist: `${origin}/${name}/feed.xml` } });
+  assert.equal(answer.status(), 202, await answer.text());
+  await until(async () => (await choices()).includes(`${name} (2)`), `the playlist ${name}`, 40_000);
+}
+
+test('a playlist is chosen, searched in, and left again', { skip }, async () => {
+  await send('Alone', 'This talk is about lamps. Nobody made a list of it. It stands alone.');
+  await playlist('Harbour');
+  const all = await titles();
+  await page.selectOption('#playlist-filter', 'Harbour');
+  await titlesAre('Harbour one', 'Harbour two');
+  assert.match(page.url(), /\?playlist=Harbour$/);
+  assert.match(await text('#summaries-count'), /2 found/);
+  await page.fill('#search', 'lamps one');
+  await titlesAre('Harbour one');
+  assert.match(page.url(), /\?q=lamps\+one&playlist=Harbour$/);
+  await page.reload();
+  await titlesAre('Harbour one');
+  assert.equal(await chosen(), 'Harbour (2)');
+  await page.fill('#search', 'alone');
+  await until(async () => /No summary matches/.test(await text('#summaries-empty')), 'what is not in it is not found');
+  await page.selectOption('#playlist-filter', '');
+  await titlesAre('Alone');
+  await page.fill('#search', '');
+  await titlesAre(...all);
+  assert.equal(new URL(page.url()).search, '');
+  assert.deepEqual(complaints, []);
+});
+
+test('a playlist is chosen by keyboard', { skip }, async () => {
+  await playlist('Cape');
+  await page.focus('#search');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'playlist-filter');
+  assert.notEqual(await page.locator('#playlist-filter').evaluate((filter) => getComputedStyle(filter).outlineStyle), 'none');
+  await page.keyboard.type('Cape');
+  await titlesAre('Cape one', 'Cape two');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'playlist-filter');
+  await page.keyboard.press('Home');
+  await until(async () => (await titles()).length > 2, 'all of them again');
+  assert.equal(await chosen(), 'All playlists');
+});
+
+test('a playlist whose last summary is deleted stays chosen until another choice is made', { skip }, async () => {
+  await playlist('Reef');
+  await page.selectOption('#playlist-filter', 'Reef');
+  await titlesAre('Reef one', 'Reef two');
+  for (const left of [1, 0]) {
+    const first = page.locator('#summaries > li').first();
+    if (!(await first.locator('details').evaluate((details) => details.open))) await first.locator('summary').click();
+    const button = first.locator('button', { hasText: 'Delete' });
+    await button.click();
+    await button.click();
+    await until(async () => (await titles()).length === left, `${left} left`);
+    await until(async () => (await chosen()) === `Reef (${left})`, 'the choice says so');
+  }
+  assert.match(await text('#summaries-empty'), /No summary matches/);
+  await until(async () => (await page.evaluate(() => document.activeElement.id)) === 'search', 'the focus has a place');
+  await page.reload();
+  await until(async () => /No summary matches/.test(await text('#summaries-empty')), 'a link to it shows none, and not all');
+  assert.equal(await chosen(), 'Reef (0)');
+  await page.focus('#playlist-filter');
+  await page.keyboard.press('Home');
+  await until(async () => !(await choices()).some((choice) => choice.startsWith('Reef')), 'it is no choice any more');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'playlist-filter');
+  assert.deepEqual(complaints, []);
 });

@@ -74,14 +74,7 @@ pub fn home(call: &Call<'_>) -> Result<Answer, Problem> {
             home.items = page.summaries.iter().map(Item::of).collect();
             let next = page.next.map(|next| next_page(&home.words, playlist.as_deref(), next));
             home.next = next.unwrap_or_default();
-            home.playlists = playlists
-                .into_iter()
-                .map(|(name, count)| Playlist {
-                    is_chosen: playlist.as_deref() == Some(&name),
-                    name,
-                    count,
-                })
-                .collect();
+            home.playlists = choices(playlists, playlist.as_deref());
         }
         (Err(error), _) | (_, Err(error)) => {
             log::warn!("the summaries' database: {error}");
@@ -90,6 +83,17 @@ pub fn home(call: &Call<'_>) -> Result<Answer, Problem> {
     }
     home.is_bare = home.items.is_empty() && home.words.is_empty() && playlist.is_none();
     page_of(call, StatusCode::OK, &home)
+}
+
+/// What can be chosen, and what is: also when its last summary is gone.
+fn choices(playlists: Vec<(String, usize)>, chosen: Option<&str>) -> Vec<Playlist> {
+    let choice =
+        |(name, count): (String, usize)| Playlist { is_chosen: chosen == Some(&name), name, count };
+    let mut choices: Vec<_> = playlists.into_iter().map(choice).collect();
+    if let Some(gone) = chosen.filter(|_| !choices.iter().any(|choice| choice.is_chosen)) {
+        choices.push(Playlist { name: gone.to_owned(), count: 0, is_chosen: true });
+    }
+    choices
 }
 
 fn next_page(words: &str, playlist: Option<&str>, after: u64) -> String {
@@ -281,6 +285,19 @@ mod tests {
         assert_eq!(shown, [("0:00", "One. Two.", vec![10]), ("0:50", "Three. Four.", vec![51])]);
         let plain = |text: &str| Cue { start: None, end: None, text: text.into() };
         assert_eq!(paragraphs(&[plain("One."), plain("Two.")], &[]).len(), 2);
+    }
+
+    #[test]
+    fn a_playlist_that_is_chosen_is_among_the_choices_even_if_it_is_gone() {
+        let check = |chosen: Option<&str>, expected: &[(&str, usize, bool)]| {
+            let choices = choices(vec![("P".into(), 2)], chosen);
+            let choices: Vec<_> =
+                choices.iter().map(|c| (c.name.as_str(), c.count, c.is_chosen)).collect();
+            assert_eq!(choices, expected, "{chosen:?}");
+        };
+        check(None, &[("P", 2, false)]);
+        check(Some("P"), &[("P", 2, true)]);
+        check(Some("Q"), &[("P", 2, false), ("Q", 0, true)]);
     }
 
     #[test]

@@ -76,7 +76,8 @@ export class SummaryItem {
       link(api(id, '/markdown'), 'Markdown', { download: '' }),
       url ? this.#refreshButton(id) : null,
       this.#deleteButton(id));
-    return make('div', { className: 'summary-foot small muted' }, make('span', {}, size), actions);
+    const address = url ? make('span', { className: 'on-paper' }, url) : null;
+    return make('div', { className: 'summary-foot small muted' }, make('span', {}, size), address, actions);
   }
 
   #refreshButton(id) {

@@ -98,6 +98,10 @@ test('a video is summarized, and its points lead into it', { skip }, async () =>
   await until(async () => (await item('A talk on lamps').locator('.time a').count()) > 0, 'its points');
   const link = item('A talk on lamps').locator('.time a').nth(1);
   assert.equal(await link.getAttribute('href'), `${origin}/talk.html#t=65`);
+  await page.emulateMedia({ media: 'print' });
+  assert.equal(await item('A talk on lamps').locator('.on-paper').innerText(), `${origin}/talk.html`, 'paper cannot be clicked on');
+  await page.emulateMedia({ media: null });
+  assert.equal(await item('A talk on lamps').locator('.on-paper').isVisible(), false);
   // The other one failed, and can be tried again.
   await until(async () => /no captions/.test(await text('.batch .why:not(:empty)')), 'why not', 40_000);
   await page.locator('.batch-items button:visible', { hasText: 'Try again' }).click();

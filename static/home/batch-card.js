@@ -54,6 +54,7 @@ export class BatchCard {
     this.#heading.textContent = headline(batch);
     this.#button.textContent = batch.isOver ? 'Dismiss' : 'Cancel';
     this.#button.disabled &&= !batch.isOver;
+    this.element.dataset.outcome = outcome(batch);
     this.#bar.show(batch.progress);
     this.#left.textContent = !batch.isOver && batch.etaSeconds > 0 ? `about ${duration(batch.etaSeconds)} left` : '';
     arrange(this.#items, [...batch.items.values()].map((item) => this.#row(item)));
@@ -88,6 +89,12 @@ export class BatchCard {
 }
 
 function headline({ title, worked, total, failures, isOver, ending }) {
+/** For the colour of the bar: all that is over is not well. */
+function outcome({ isOver, failures, total }) {
+  if (!isOver || failures === 0) return '';
+  return failures < total ? 'partly' : 'failed';
+}
+
   if (ending === 'cancelled') return `Cancelled after ${worked} of ${total}`;
   if (isOver) return failures > 0 ? `${total - failures} of ${total} summarized` : 'All summarized';
   if (title) return `Summarizing “${title}”`;

@@ -156,7 +156,8 @@ export class Composer {
   /** Says what is wrong where it stands, if the server knows where. */
   #refused(problem) {
     if (!/^(videos|playlist)/.test(problem.field ?? '')) return this.#problem(problem.message);
-    complain(byId('links'), problem.detail ?? problem.message);
+    // Which of them it was says the sentence; the request's own name for it says nothing here.
+    complain(byId('links'), (problem.detail ?? problem.message).replace(/^(videos|playlist)[\w[\]]*: /, ''));
     byId('links').focus();
   }
 

@@ -144,6 +144,48 @@ test('the list survives a reload, can be searched, and is nobody else’s', asyn
   await other.context.close();
 });
 
+test('a playlist with a long name leaves the title its room', async () => {
+  await page.route(/\/api\/v1\/summaries\?/, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    for (const summary of body.summaries) summary.playlist = 'Talks of the harbour and of the lighthouse keepers’ guild, all years';
+    await route.fulfill({ response, json: body });
+  });
+  await page.fill('#title', 'On lamps, on ships, and on those who look for them in the dark of a northern winter night');
+  await page.fill('#text', talk(8));
+  await page.click('#submit');
+  await summariesAre(1);
+  for (const width of [1280, 1000, 700, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    const [title, room] = await page.evaluate(() => ['#summaries h3', '#summaries summary'].map((one) => document.querySelector(one).offsetWidth));
+    assert.ok(title > room / 2, `at ${width} px the title has ${title} of ${room} px`);
+  }
+});
+
+test('times of hours do not run into what was said, on a phone either', async () => {
+  await page.fill('#text', 'WEBVTT\n\n00:01.000 --> 00:04.000\nThe harbour needs a lamp.\n\n1:02:10.000 --> 1:02:14.000\nEvery ship looks for the lamp.\n');
+  await page.click('#submit');
+  await until(async () => (await page.locator('.said').count()) === 2, 'two sentences');
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    const places = await page.locator('.sentences li').evaluateAll((items) => items.map((item) => [item.querySelector('a').getBoundingClientRect().right, item.querySelector('.said').getBoundingClientRect().left]));
+    for (const [end, begin] of places) assert.ok(begin - end >= 5, `at ${width} px a time ends at ${end}, and its sentence begins at ${begin}`);
+  }
+});
+
+test('a batch of which something failed is not shown as if all were well', async () => {
+  const colour = () => page.locator('.batch .progress-bar progress').first().evaluate((bar) => getComputedStyle(bar).color);
+  const colours = [];
+  for (const files of [[file('good.txt', talk(5))], [file('also.txt', talk(6)), file('bad.srt', 'none')], [file('worse.srt', 'none')]]) {
+    await page.setInputFiles('#files', files);
+    await until(async () => (await page.locator('#attached li').count()) === files.length, 'chosen');
+    await page.click('#submit');
+    await until(async () => /summarized/.test(await page.locator('.batch h3').first().innerText()), 'over');
+    colours.push(await colour());
+  }
+  assert.equal(new Set(colours).size, 3, colours.join());
+});
+
 /** Gives the server's workers more to do, in another session, than they can finish in a second. */
 async function keepBusy() {
   const long = talk(9000);

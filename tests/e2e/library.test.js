@@ -172,6 +172,14 @@ test('without a script summaries are found and read', async () => {
   await scriptless.close();
 });
 
+test('who follows a link to a summary that is gone is told so in words', async () => {
+  const answer = await page.goto(`${server.origin}/summaries/none`);
+  assert.equal(answer.status(), 404);
+  assert.match(await text('h1'), /no such summary/);
+  await page.click('main a');
+  await until(async () => (await page.locator('#composer').count()) === 1, 'a way on');
+});
+
 const chosen = () => page.locator('#playlist-filter').evaluate((filter) => filter.selectedOptions[0].textContent);
 const choices = () => page.locator('#playlist-filter option').allInnerTexts();
 /** As the pages are called; yt-dlp numbers what it finds on one. */

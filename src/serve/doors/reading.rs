@@ -153,10 +153,24 @@ struct Moment {
     is_outside: bool,
 }
 
+#[derive(Template)]
+#[template(path = "no_summary.html")]
+struct NoSummary {
+    version: &'static str,
+    has_summaries: bool,
+}
+
 /// `GET /summaries/{id}`
 pub fn summary(call: &Call<'_>) -> Result<Answer, Problem> {
     let visit = Visit::of(call)?;
-    let summary = visit.find(call)?;
+    let summary = match visit.find(call) {
+        // People follow links, and to them a problem's JSON says nothing.
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => {
+            let page = NoSummary { version: env!("CARGO_PKG_VERSION"), has_summaries: true };
+            return page_of(call, StatusCode::NOT_FOUND, &page);
+        }
+        found => found?,
+    };
     let transcript = visit.summarizer.transcript(&summary).ok().flatten();
     page_of(call, StatusCode::OK, &Page::of(&summary, transcript.as_ref()))
 }

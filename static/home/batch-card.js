@@ -3,7 +3,7 @@
  */
 
 import { ProgressBar } from '/static/tidings.js';
-import { arrange, make, setText } from '../page/dom.js';
+import { arrange, make, setText, whileBusy } from '../page/dom.js';
 import { duration } from '../page/format.js';
 
 const words = { queued: 'waiting', processing: 'at work', completed: 'ready', failed: 'failed', cancelled: 'cancelled' };
@@ -35,14 +35,14 @@ export class BatchCard {
 
   /**
    * @param {import('./batch.js').Batch} batch
-   * @param {{onCancel: () => void, onDismiss: () => void, onRetry: (id: string) => Promise<void>}} owner
+   * @param {{onCancel: () => Promise<void>, onDismiss: () => void, onRetry: (id: string) => Promise<void>}} owner
    */
   constructor(batch, { onCancel, onDismiss, onRetry }) {
     this.#batch = batch;
     this.#dismiss = onDismiss;
     this.#onRetry = onRetry;
     this.#button = make('button', { className: 'button small', type: 'button' });
-    this.#button.addEventListener('click', () => (this.#batch.isOver ? this.#dismiss() : this.#cancel(onCancel)));
+    this.#button.addEventListener('click', () => (this.#batch.isOver ? this.#dismiss() : whileBusy(this.#button, onCancel)));
     const bar = make('div');
     this.#bar = new ProgressBar(bar, null, { lingerMs: LINGER_MS });
     this.element = make('article', { className: 'card batch' },
@@ -53,9 +53,8 @@ export class BatchCard {
     const batch = this.#batch;
     this.#heading.textContent = headline(batch);
     this.#button.textContent = batch.isOver ? 'Dismiss' : 'Cancel';
-    this.#button.disabled &&= !batch.isOver;
-    this.element.dataset.outcome = outcome(batch);
     this.#bar.show(batch.progress);
+    this.element.dataset.outcome = outcome(batch);
     this.#left.textContent = !batch.isOver && batch.etaSeconds > 0 ? `about ${duration(batch.etaSeconds)} left` : '';
     arrange(this.#items, [...batch.items.values()].map((item) => this.#row(item)));
   }
@@ -81,24 +80,19 @@ export class BatchCard {
     this.#bar.close();
     this.element.remove();
   }
-
-  #cancel(onCancel) {
-    this.#button.disabled = true;
-    onCancel();
-  }
 }
 
 function headline({ title, worked, total, failures, isOver, ending }) {
-/** For the colour of the bar: all that is over is not well. */
-function outcome({ isOver, failures, total }) {
-  if (!isOver || failures === 0) return '';
-  return failures < total ? 'partly' : 'failed';
-}
-
   if (ending === 'cancelled') return `Cancelled after ${worked} of ${total}`;
   if (isOver) return failures > 0 ? `${total - failures} of ${total} summarized` : 'All summarized';
   if (title) return `Summarizing “${title}”`;
   return total === 1 ? 'Summarizing a talk' : `Summarizing ${total} talks`;
+}
+
+/** For the colour of the bar: all that is over is not well. */
+function outcome({ isOver, failures, total }) {
+  if (!isOver || failures === 0) return '';
+  return failures < total ? 'partly' : 'failed';
 }
 
 /** One talk of a batch: what it is at, how far that is, and another try if it came to nothing. */
@@ -112,11 +106,7 @@ class ItemRow {
 
   constructor(id, onRetry) {
     this.#retry = make('button', { className: 'button small quiet', type: 'button', hidden: true }, 'Try again');
-    this.#retry.addEventListener('click', async () => {
-      this.#retry.disabled = true;
-      await onRetry(id);
-      this.#retry.disabled = false;
-    });
+    this.#retry.addEventListener('click', () => whileBusy(this.#retry, () => onRetry(id)));
     this.element = make('li', {}, this.#title, this.#badge, this.#bar, this.#step, this.#why, this.#retry);
   }
 

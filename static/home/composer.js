@@ -2,7 +2,7 @@
  * The form that takes talks: links to videos, files, dropped or chosen, and a transcript that is pasted.
  */
 
-import { byId, complain, make } from '../page/dom.js';
+import { byId, complain, make, whileBusy } from '../page/dom.js';
 import { bytes, count } from '../page/format.js';
 import { Problem, posting, requestJson } from '../page/problem.js';
 import { linksIn, requestsFor } from './links.js';
@@ -138,19 +138,18 @@ export class Composer {
   async #submit() {
     const transcripts = this.#gather();
     if (!transcripts) return;
-    byId('submit').disabled = true;
     this.#problem('');
-    try {
-      await this.#sendLinks();
-      await this.#send(transcripts);
-      this.#empty();
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      this.#refused(problem);
-    } finally {
-      byId('submit').disabled = false;
-      this.#nameSubmit();
-    }
+    await whileBusy(byId('submit'), async () => {
+      try {
+        await this.#sendLinks();
+        await this.#send(transcripts);
+        this.#empty();
+      } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        this.#refused(problem);
+      }
+    });
+    this.#nameSubmit();
   }
 
   /** Says what is wrong where it stands, if the server knows where. */

@@ -2,7 +2,7 @@
  * One summary in the list. What it says is fetched when it is opened.
  */
 
-import { make } from '../page/dom.js';
+import { make, whileBusy } from '../page/dom.js';
 import { count, duration, timecode } from '../page/format.js';
 import { Problem, requestJson } from '../page/problem.js';
 
@@ -82,16 +82,9 @@ export class SummaryItem {
 
   #refreshButton(id) {
     const refresh = make('button', { className: 'button small quiet', type: 'button' }, 'Summarize again');
-    refresh.addEventListener('click', async () => {
-      refresh.disabled = true;
-      try {
-        this.#owner.onRefresh(await requestJson(api(id, '/refresh'), { method: 'POST' }));
-      } catch (problem) {
-        if (!(problem instanceof Problem)) throw problem;
-        this.#complain(problem);
-      }
-      refresh.disabled = false;
-    });
+    refresh.addEventListener('click', () => whileBusy(refresh, async () => {
+      this.#owner.onRefresh(await requestJson(api(id, '/refresh'), { method: 'POST' }));
+    }).catch((problem) => this.#complain(problem)));
     return refresh;
   }
 
@@ -110,21 +103,19 @@ export class SummaryItem {
         button.classList.add('danger');
         return;
       }
-      button.disabled = true;
-      try {
+      await whileBusy(button, async () => {
         await requestJson(api(id), { method: 'DELETE' });
         await this.#owner.onDelete(id);
-      } catch (problem) {
-        if (!(problem instanceof Problem)) throw problem;
+      }).catch((problem) => {
         this.#complain(problem);
-        button.disabled = false;
         calm();
-      }
+      });
     });
     return button;
   }
 
   #complain(problem) {
+    if (!(problem instanceof Problem)) throw problem;
     this.#body.querySelector('.notice')?.remove();
     this.#body.append(make('p', { className: 'notice', data: { tone: 'bad' }, role: 'alert' }, problem.message));
   }

@@ -138,10 +138,17 @@ export class Work {
   #forget(id) {
     const job = this.#jobs.get(id);
     clearTimeout(job?.timer);
+    const next = job?.card.element.matches(':focus-within') ? behind(job.card.element) : null;
     job?.card.remove();
     this.#jobs.delete(id);
     byId('work').hidden = this.#jobs.size === 0;
+    next?.focus();
   }
+}
+
+/** Where the focus goes when a card is gone that had it. */
+function behind(card) {
+  return card.nextElementSibling?.querySelector('button') ?? document.querySelector('#summaries summary') ?? byId('submit');
 }
 
 const plainTitle = document.title;

@@ -46,6 +46,18 @@ export function arrange(list, elements) {
   });
 }
 
+/** Disables a button while something goes on. A disabled button loses the focus: it gets it back, unless that went elsewhere. */
+export async function whileBusy(button, work) {
+  const hadFocus = button === document.activeElement;
+  button.disabled = true;
+  try {
+    return await work();
+  } finally {
+    button.disabled = false;
+    if (hadFocus && document.activeElement === document.body) button.focus({ preventScroll: true });
+  }
+}
+
 /** Marks a form's field as wrong, or as right with an empty message. Its message is at `#<id>-error`. */
 export function complain(field, message) {
   byId(`${field.id}-error`).textContent = message;

@@ -211,6 +211,43 @@ test('the summarizer works by keyboard alone, its toasts too', async () => {
   await context.close();
 });
 
+test('what is pressed on the summarizer keeps the focus, or hands it on', async () => {
+  const { page, context } = await watchedPage(browser);
+  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
+  const focusIs = (wanted, when) => until(async () => wanted.test(await focused()), `${when} the focus is on ${wanted}`);
+  await page.goto(`${server.origin}/`);
+  await connected(page);
+  await page.focus('#sample');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  await until(async () => (await page.inputValue('#text')) === '', 'taken');
+  await focusIs(/^submit$/, 'after submitting');
+  await until(async () => (await page.locator('.sentences li').count()) > 0, 'a summary');
+
+  const queue = (verb) => fetch(`${server.origin}/api/v1/queues/summarize/${verb}`, { method: 'POST' });
+  await queue('pause');
+  await page.fill('#text', 'This one waits. It has to wait. It is patient.');
+  await page.focus('#submit');
+  await page.keyboard.press('Enter');
+  const cancel = page.locator('.batch button', { hasText: 'Cancel' });
+  await until(async () => (await cancel.count()) === 1, 'a batch that waits');
+  await cancel.focus();
+  await page.keyboard.press('Enter');
+  await until(async () => /Cancelled/.test(await page.locator('.batch h3').first().innerText()), 'cancelled');
+  await focusIs(/^Dismiss$/, 'after cancelling');
+  await page.keyboard.press('Enter');
+  await until(async () => (await page.locator('.batch h3', { hasText: 'Cancelled' }).count()) === 0, 'dismissed');
+  await focusIs(/Dismiss|Gettysburg/, 'after dismissing');
+  await queue('resume');
+
+  await page.locator('#summaries button', { hasText: 'Delete' }).focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  await until(async () => (await page.locator('#summaries > li').count()) === 0, 'deleted');
+  await focusIs(/^main$/, 'after the last one was deleted');
+  await context.close();
+});
+
 test('the choice of colours is remembered, and choosing the system’s follows it again', async () => {
   const { page, context } = await watchedPage(browser, { colorScheme: 'light' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
+use log::Level;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -73,7 +74,7 @@ fn prepare_machine(settings: &Settings) {
 
 /// Shows a stream until a signal comes, or as long as was said.
 fn listen(options: &client::listen::Options) -> Result<(), String> {
-    let shutdown = stop_on_signals()?;
+    let shutdown = stop_on_signals(Level::Info)?;
     let listened = client::listen::listen(options, &SystemClock, &shutdown);
     listened.map_err(|failure| format!("cannot listen: {failure}"))
 }
@@ -85,14 +86,15 @@ fn publish(options: &client::publish::Options) -> Result<(), String> {
 
 /// Has talks summarized; a signal cancels what is not done.
 fn summarize(options: &client::summarize::Options) -> Result<(), String> {
-    let shutdown = stop_on_signals()?;
+    // A line among its bars would spoil them: it says this itself.
+    let shutdown = stop_on_signals(Level::Debug)?;
     let summarized = client::summarize::summarize(options, &shutdown);
     summarized.map_err(|failure| format!("cannot summarize: {failure}"))
 }
 
 /// Records until a signal comes, or as long as was said.
 fn record(options: &client::record::Options) -> Result<(), String> {
-    let shutdown = stop_on_signals()?;
+    let shutdown = stop_on_signals(Level::Info)?;
     let recorded = client::record::record(options, &SystemClock, &shutdown);
     let events = recorded.map_err(|failure| format!("cannot record: {failure}"))?;
     log::info!("{events} events recorded");
@@ -101,7 +103,7 @@ fn record(options: &client::record::Options) -> Result<(), String> {
 
 /// Replays a recording to its end, or until a signal comes.
 fn replay(options: &client::replay::Options) -> Result<(), String> {
-    let shutdown = stop_on_signals()?;
+    let shutdown = stop_on_signals(Level::Info)?;
     let replayed = client::replay::replay(options, &shutdown);
     let events = replayed.map_err(|failure| format!("cannot replay: {failure}"))?;
     log::info!("{events} events replayed");
@@ -111,7 +113,7 @@ fn replay(options: &client::replay::Options) -> Result<(), String> {
 /// Serves until a signal comes, or says why it cannot.
 fn run(settings: Settings, inherited: Option<Inherited>) -> Result<(), String> {
     prepare_machine(&settings);
-    let shutdown = stop_on_signals()?;
+    let shutdown = stop_on_signals(Level::Info)?;
     let inherited = inherited.map(|inherited| inherited.listener);
     let listener = listener::open(inherited, settings.listen, settings.serve.listen_backlog)
         .map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
@@ -268,8 +270,8 @@ fn check_summaries(configs: &[QueueConfig], is_on: bool) -> io::Result<()> {
     }
 }
 
-/// The first SIGTERM or SIGINT stops in order; a second ends the process as if nobody had caught it.
-fn stop_on_signals() -> Result<Shutdown, String> {
+/// The first SIGTERM or SIGINT stops in order, and is logged; a second ends the process as if nobody had caught it.
+fn stop_on_signals(level: Level) -> Result<Shutdown, String> {
     let cannot = |error| format!("cannot watch for signals: {error}");
     // A file that may grow no further is an error of the write, as a full disk is, and not the end of
     // the process.
@@ -282,7 +284,7 @@ fn stop_on_signals() -> Result<Shutdown, String> {
             if shutdown.is_triggered() {
                 let _ = emulate_default_handler(signal);
             }
-            log::info!("stopping; a second signal stops at once");
+            log::log!(level, "stopping; a second signal stops at once");
             shutdown.trigger();
         }
     };

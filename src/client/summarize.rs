@@ -279,6 +279,7 @@ impl<'a> Work<'a> {
 
     /// Cancels what has not ended.
     fn cancel(&mut self) -> Result<(), Failure> {
+        self.display.note("stopping; a second signal stops at once");
         // A batch that has ended meanwhile cannot be cancelled, and need not be.
         let batch = match self.server.cancel(&self.batch_id)? {
             Some(batch) => batch,

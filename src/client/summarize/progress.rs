@@ -29,7 +29,8 @@ enum Kind {
 /// Bars are this fine.
 const STEPS: u64 = 1_000;
 const BATCH: &str = "{prefix} [{bar:30}] {percent:>3}%  {msg}";
-const TALK: &str = "  {spinner} {prefix:40!} [{bar:16}] {percent:>3}%  {msg}";
+/// The title comes last, and is cut where the terminal ends: a line that is broken in two is no bar any more.
+const TALK: &str = "  {spinner} [{bar:16}] {percent:>3}%  {prefix:10} {wide_msg}";
 const TICK: Duration = Duration::from_millis(100);
 
 impl Display {
@@ -73,9 +74,9 @@ impl Display {
             let percent = percent.unwrap_or_default();
             tell(&format!("{title}: {stage} ({percent:.0} %)"));
         }
-        bar.set_prefix(title);
+        bar.set_prefix(stage.clone());
         bar.set_position(steps(percent.unwrap_or_default()));
-        bar.set_message(stage.clone());
+        bar.set_message(title);
         *last = stage;
     }
 
@@ -102,13 +103,15 @@ impl Display {
 
     /// Makes room for what comes after.
     pub fn close(&self) {
-        for (_, (_, bar)) in self.talks.lock().drain() {
-            bar.finish_and_clear();
+        let Kind::Bars { all, .. } = &self.kind else { return };
+        let mut talks = self.talks.lock();
+        for (_, bar) in talks.values() {
+            bar.disable_steady_tick();
         }
-        if let Kind::Bars { all, batch } = &self.kind {
-            batch.finish_and_clear();
-            let _ = all.clear();
-        }
+        // All at once: bars that go one by one, and not from the last, leave lines behind.
+        let _ = all.clear();
+        all.set_draw_target(ProgressDrawTarget::hidden());
+        talks.clear();
     }
 }
 

@@ -106,6 +106,9 @@ fn who_interrupts_cancels_the_batch() {
     let ended = program.end();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.errors.contains("cannot summarize: cancelled; "), "{ended:?}");
+    // It says so itself, for a log line would stand among its bars.
+    assert!(ended.errors.contains("tidings: stopping; a second signal"), "{ended:?}");
+    assert!(!ended.errors.contains("INFO"), "{ended:?}");
     let deadline = Instant::now() + PATIENCE;
     let is_quiet = || {
         let queues = server.get("/api/v1/queues").json().to_string();

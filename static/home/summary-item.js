@@ -22,7 +22,7 @@ export class SummaryItem {
   #asked = false;
 
   /**
-   * @param {{id: string, title: string, source: string, model_used: string, created_at: string}} summary
+   * @param {{id: string, title: string, source: string, model_used: string, created_at: string, is_shared: boolean}} summary
    * @param {{onDelete: (id: string) => Promise<void>, onRefresh: (answer: object) => void}} owner
    */
   constructor(summary, owner) {
@@ -99,7 +99,8 @@ export class SummaryItem {
     button.addEventListener('keydown', ({ key }) => key === 'Escape' && calm());
     button.addEventListener('click', async () => {
       if (!button.classList.contains('danger')) {
-        button.textContent = 'Delete it for good?';
+        // The summary of a video is not only one's own.
+        button.textContent = this.#summary.is_shared ? 'Delete it for everyone?' : 'Delete it for good?';
         button.classList.add('danger');
         return;
       }

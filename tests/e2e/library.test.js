@@ -240,6 +240,7 @@ test('a playlist whose last summary is deleted stays chosen until another choice
     if (!(await first.locator('details').evaluate((details) => details.open))) await first.locator('summary').click();
     const button = first.locator('button', { hasText: 'Delete' });
     await button.click();
+    assert.equal(await button.innerText(), 'Delete it for everyone?');
     await button.click();
     await until(async () => (await titles()).length === left, `${left} left`);
     await until(async () => (await chosen()) === `Reef (${left})`, 'the choice says so');

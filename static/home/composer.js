@@ -3,7 +3,7 @@
  */
 
 import { byId, complain, make, whileBusy } from '../page/dom.js';
-import { bytes, count } from '../page/format.js';
+import { bytes, count, modelName } from '../page/format.js';
 import { Problem, posting, requestJson } from '../page/problem.js';
 import { linksIn, requestsFor } from './links.js';
 import { sample } from './sample.js';
@@ -40,7 +40,7 @@ export class Composer {
     const options = await requestJson('/api/v1/summaries/options').catch(() => ({ models: [], videos: true }));
     byId('links-field').hidden = !options.videos;
     byId('model-field').hidden = options.models.length < 2;
-    byId('model').replaceChildren(...options.models.map((model) => make('option', { value: model }, model)));
+    byId('model').replaceChildren(...options.models.map((model) => make('option', { value: model }, modelName(model))));
   }
 
   /** Files may be dropped anywhere on the page; the field shows where they go. */
@@ -124,7 +124,7 @@ export class Composer {
     const { videos, playlists } = linksIn(byId('links').value);
     const parts = [[videos.length, 'video'], [playlists.length, 'playlist']].filter(([size]) => size > 0);
     const hint = parts.map(([size, word]) => `${size} ${word}${size > 1 ? 's' : ''}`).join(', ');
-    byId('links-hint').textContent = hint || 'Links to videos or playlists, one a line.';
+    byId('links-hint').textContent = hint || 'Links, one a line. Everyone here sees their summaries.';
     complain(byId('links'), '');
     this.#nameSubmit();
   }

@@ -3,7 +3,7 @@
  */
 
 import { make, whileBusy } from '../page/dom.js';
-import { count, duration, timecode } from '../page/format.js';
+import { count, duration, modelName, timecode } from '../page/format.js';
 import { Problem, requestJson } from '../page/problem.js';
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
@@ -123,7 +123,7 @@ export class SummaryItem {
 }
 
 function meta({ source, model_used: model, created_at: created, playlist, duration_seconds: seconds }) {
-  const origin = source === 'cache' ? 'from the cache' : model;
+  const origin = source === 'cache' ? 'from the cache' : modelName(model);
   return [playlist, seconds ? duration(seconds) : '', origin, date.format(Date.parse(created))].filter(Boolean).join(' · ');
 }
 

@@ -14,6 +14,9 @@ export const preciseTime = (ms) => `${clock.format(ms)}.${String(Math.floor(ms %
 /** `Nov 27, 2026, 14:02` */
 export const dayAndTime = (ms) => day.format(ms);
 
+/** The engine that is built in only quotes, and is called so; a model has its own name. */
+export const modelName = (model) => (model === 'extractive' ? 'key sentences' : model);
+
 /** `12,345` */
 export const count = (value) => (Number.isFinite(value) ? number.format(value) : '–');
 

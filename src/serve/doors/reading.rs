@@ -12,6 +12,7 @@ use super::pages::page_of;
 use super::summaries::markdown::{clock, moment};
 use super::summaries::{Visit, query};
 use crate::event::time::iso;
+use crate::publish::summarizer::EXTRACTIVE;
 use crate::publish::summarizer::engine::Summary;
 use crate::publish::summarizer::library::{
     KeptSummary, Listed, Piece, SummarySource, WholeSummary,
@@ -273,6 +274,7 @@ fn meta(summary: &KeptSummary) -> String {
     let duration = summary.video.as_ref().and_then(|video| video.duration).map(clock);
     let origin = match summary.source {
         SummarySource::Cache => "from the cache".to_owned(),
+        SummarySource::Generated if summary.model == EXTRACTIVE => "key sentences".to_owned(),
         SummarySource::Generated => summary.model.clone(),
     };
     let time = iso(summary.created_ms);

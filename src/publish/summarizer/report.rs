@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::library::KeptSummary;
 use super::submission::Submission;
-use super::teller::Outcome;
 use crate::clock::Clock;
 use crate::event::batch_update::BatchUpdate;
 use crate::event::job_update::{JobStatus, JobUpdate, write_number};
@@ -180,26 +179,33 @@ impl Reporter {
         });
     }
 
-    /// A summary is there.
-    pub(super) fn complete(&self, scene: Scene<'_>, title: &str, outcome: &Outcome) {
+    /// A summary is there, by the id of the item that it was asked for with.
+    pub(super) fn complete(
+        &self,
+        scene: Scene<'_>,
+        item: &Identifier,
+        summary: &KeptSummary,
+        was_found: bool,
+    ) {
         let session = Topic::session(scene.submission.session.clone());
+        let (video, title) = (summary.video.as_ref(), &summary.title);
         let data = Complete {
-            video_id: outcome.video_id.as_deref().unwrap_or(outcome.summary_id.as_str()),
-            summary_id: &outcome.summary_id,
+            video_id: video.map_or(item.as_str(), |video| &video.id),
+            summary_id: item,
             title,
-            source: &outcome.source,
-            model_used: &outcome.model_used,
-            playlist: outcome.playlist.as_deref(),
-            url: outcome.url.as_deref(),
+            source: if was_found { "cache" } else { "generated" },
+            model_used: &summary.model,
+            playlist: summary.playlist.as_deref(),
+            url: video.map(|video| video.url.as_str()),
             batch_id: &scene.submission.id,
         };
         self.send(session.clone(), "summary_complete", &data, None, true);
-        let id = Some(&outcome.summary_id);
-        if outcome.source == "cache" {
+        let id = Some(item);
+        if was_found {
             return self.system(session, "hit", format!("Found “{title}” in the cache"), id);
         }
-        let topic = if outcome.is_shared { Topic::events() } else { session };
-        self.system(topic, "stored", format!("Stored the summary of “{title}”"), id);
+        let message = format!("Stored the summary of “{title}”");
+        self.system(audience(summary), "stored", message, id);
     }
 
     /// A summary of this was not in the cache.

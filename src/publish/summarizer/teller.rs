@@ -158,19 +158,12 @@ struct ToldItem {
     has_missed: bool,
 }
 
-/// What came of a job.
-#[derive(Debug, Deserialize)]
-pub(super) struct Outcome {
-    pub summary_id: Identifier,
-    /// None if only its session may know.
-    pub title: Option<String>,
-    pub source: String,
-    pub model_used: String,
-    pub playlist: Option<String>,
-    pub video_id: Option<String>,
-    pub url: Option<String>,
+/// What came of a job, in its own words: anyone may report on a job, so that only what the library does not
+/// know is taken from here.
+#[derive(Debug, Default, Deserialize)]
+struct Outcome {
     #[serde(default)]
-    pub is_shared: bool,
+    source: String,
 }
 
 /// What a job says of its talk while it is under way.
@@ -225,7 +218,7 @@ impl Teller {
         }
         let scene = scene(told);
         match update.status {
-            JobStatus::Completed => self.tell_result(part, scene, update),
+            JobStatus::Completed => self.tell_result(part, scene, video, update),
             JobStatus::Failed if update.is_terminal() => {
                 let error = update.error.as_deref().unwrap_or("It failed.");
                 self.reporter.failed(scene, video, error);
@@ -278,25 +271,33 @@ impl Teller {
         item.told_ms = now_ms;
         let eta = eta_seconds(item.began_ms, now_ms, update.progress);
         if update.stage == "summarize" && !std::mem::replace(&mut item.has_missed, true) {
-            self.reporter.missed(&part.submission.session, video.title);
+            // Made anew, it is not looked for.
+            if !part.submission.what.manner.refresh {
+                self.reporter.missed(&part.submission.session, video.title);
+            }
         }
         self.reporter.processing(scene, video, update, eta);
     }
 
-    fn tell_result(&mut self, part: &Part, scene: Scene<'_>, update: &JobUpdate) {
-        let result = update.result.as_ref().map(|result| serde_json::from_str(result.get()));
-        let Some(Ok(outcome)) = result else {
-            log::warn!(job:% = update.job_id; "a summary's result cannot be read");
-            return;
+    fn tell_result(&self, part: &Part, scene: Scene<'_>, video: Video<'_>, update: &JobUpdate) {
+        let session = &part.submission.session;
+        let kept = match self.workshop.library.find(session, &part.item().id) {
+            Ok(Some(found)) => found.kept,
+            Ok(None) => return self.reporter.failed(scene, video, "There is no summary of it."),
+            Err(error) => {
+                log::warn!(job:% = update.job_id; "a summary cannot be read: {error}");
+                return self.reporter.failed(scene, video, "Its summary cannot be read now.");
+            }
         };
-        let outcome: Outcome = outcome;
-        let title = outcome.title.as_deref().unwrap_or(&part.item().title);
+        let result = update.result.as_ref().map(|result| serde_json::from_str(result.get()));
+        let outcome: Outcome = result.and_then(Result::ok).unwrap_or_default();
         let told = self.told.get(&part.submission.id).and_then(|told| told.items.get(&part.index));
         let was_found = outcome.source == "cache";
-        if !was_found && !told.is_some_and(|item| item.has_missed) {
-            self.reporter.missed(&part.submission.session, title);
+        let was_looked_for = !part.submission.what.manner.refresh;
+        if was_looked_for && !was_found && !told.is_some_and(|item| item.has_missed) {
+            self.reporter.missed(session, &kept.title);
         }
-        self.reporter.complete(scene, title, &outcome);
+        self.reporter.complete(scene, &part.item().id, &kept, was_found);
     }
 
     /// What was sent along for an item that has ended is of no use any more.

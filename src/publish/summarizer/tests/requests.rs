@@ -91,6 +91,27 @@ fn what_a_model_took_for_nothing_is_counted_too() {
 }
 
 #[test]
+fn what_others_say_of_a_job_is_no_summary() {
+    let mut bench = Bench::slow(&Limits::default());
+    let accepted = bench.submit("me", talks(&["a"])).unwrap();
+    bench.begun();
+    let made_up = json!({"summary_id": "x", "title": "Made up", "source": "generated",
+                         "model_used": "m", "url": "javascript:1", "is_shared": true});
+    let report = jobs::Report {
+        result: serde_json::value::to_raw_value(&made_up).ok().map(Arc::from),
+        ..jobs::Report::of(JobStatus::Completed)
+    };
+    bench.queues.report(&accepted.items[0].id, &report, None).unwrap();
+    let mut told = Vec::new();
+    while told.last().is_none_or(|event: &Value| event["status"] != "completed") {
+        told.push(json_of(&bench.next()));
+    }
+    assert!(told.iter().all(|event| !event.to_string().contains("Made up")), "{told:#?}");
+    assert!(told.iter().any(|event| event["error"] == "There is no summary of it."), "{told:#?}");
+    bench.let_all();
+}
+
+#[test]
 fn the_same_transcript_comes_from_the_cache_under_its_own_title() {
     let bench = Bench::new(&Limits { workers: 1, ..Limits::default() });
     bench.submit("me", talks(&["rain"])).unwrap();

@@ -38,6 +38,7 @@ pub mod videos;
 // Texts that are too long.
 mod cut;
 
+mod again;
 mod report;
 mod submission;
 mod submissions;
@@ -55,7 +56,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-pub use self::submit::{Accepted, RetryJobError, SubmitError};
+pub use self::again::RetryJobError;
+pub use self::submit::{Accepted, SubmitError};
 pub(in crate::publish) use self::workshop::Workshop;
 
 use self::engine::Engines;
@@ -232,6 +234,8 @@ struct Inner {
     /// The name of [`QUEUE`].
     queue: Identifier,
     lookups: Lookups,
+    /// Held while a job is tried again.
+    retries: Mutex<()>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -255,6 +259,7 @@ impl Summarizer {
             reporter,
             queue: QUEUE.parse().map_err(io::Error::other)?,
             lookups,
+            retries: Mutex::default(),
             thread: Mutex::new(Some(thread)),
         })))
     }

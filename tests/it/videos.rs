@@ -284,6 +284,40 @@ fn a_failed_job_tried_again_is_told_to_who_had_asked() {
 }
 
 #[test]
+fn what_is_tried_again_may_be_taken_away_or_forgotten() {
+    let server = Server::start(&["--yt-dlp", "/nowhere/yt-dlp", "--kept-batch-items", "2"]);
+    let fail = |video: &str| {
+        let story = story(&server, &json!({"videos": [video]}));
+        let failed = story.iter().find(|(_, data)| data["status"] == "failed").unwrap();
+        failed.1["current_video"]["item_id"].as_str().unwrap().to_owned()
+    };
+    let retry = |job: &str| server.post(&format!("/api/v1/jobs/{job}/retry"), "");
+    let first = fail("dQw4w9WgXcQ");
+    let mut stream = watch(&server);
+    let again = retry(&first).json()["jobId"].as_str().unwrap().to_owned();
+    follow(&mut stream);
+    let request =
+        format!("DELETE /api/v1/jobs/{again} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+    assert_eq!(server.send(&request).head.status, 204);
+    let once_more = retry(&first);
+    assert_eq!((once_more.head.status, &once_more.json()["jobId"]), (202, &json!(again)));
+    follow(&mut stream);
+    fail("aaaaaaaaaaa");
+    fail("bbbbbbbbbbb");
+    let forgotten = retry(&again);
+    assert_eq!((forgotten.head.status, &forgotten.json()["code"]), (409, &json!("not_again")));
+    // What somebody else has put in the queue is not taken for one of ours.
+    let data = json!({"queueName": "summarize", "jobName": "summary", "data": {"vtt": "x"}});
+    let theirs = server.post("/api/v1/queue/add", &data.to_string()).json();
+    let job = theirs["jobId"].as_str().unwrap();
+    let path = format!("/api/v1/jobs/{job}");
+    while server.get(&path).json()["status"] != "failed" {
+        std::thread::yield_now();
+    }
+    assert_eq!(retry(job).head.status, 202);
+}
+
+#[test]
 fn without_yt_dlp_that_is_what_is_said() {
     let server = Server::start(&["--yt-dlp", "/nowhere/yt-dlp"]);
     let taken =

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::Summarizer;
 use super::library::{LibraryError, UploadId};
 use super::request::{InvalidRequest, Plan, Sent, SummaryRequest};
-use super::submission::{Item, Manner, Part, Source, Submission, What};
+use super::submission::{Item, Manner, Source, Submission, What};
 use super::transcript::Format;
 use super::videos::{Playlist, PlaylistRef, VideoError, VideoRef};
 use super::view::ItemReport;
@@ -22,7 +22,7 @@ use super::workshop::Workshop;
 use crate::event::topic::Identifier;
 use crate::publish::batches::{MakeError, NewBatch, NewMember, Weight, Work};
 use crate::publish::jobs::{CreateError, Jobs, fresh_id};
-use crate::publish::queues::{AddError, NewTask, NewWork, Queues, RetryError};
+use crate::publish::queues::{AddError, NewTask, NewWork};
 
 /// A request was taken; everything else comes as events.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,16 +69,8 @@ pub enum SubmitError {
     Exists(Identifier),
 }
 
-/// Why a job was not tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum RetryJobError {
-    /// It cannot be asked for again.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// It is not a job that can be tried again.
-    #[error(transparent)]
-    Queue(#[from] RetryError),
-}
+/// What our jobs are called.
+pub(super) const JOB_NAME: &str = "summary";
 
 /// Counts the playlists that are being looked up.
 #[derive(Debug)]
@@ -127,71 +119,6 @@ impl Summarizer {
         self.take(session, plan.manner, title, drafts, &plan.transcripts)
     }
 
-    /// Makes the summary of a video anew, whatever is known of it.
-    pub fn refresh(&self, session: &Identifier, summary: &str) -> Result<Accepted, SubmitError> {
-        let found = self.summary(session, summary).map_err(SubmitError::Library)?;
-        let found = found.ok_or(SubmitError::NotAgain)?.kept;
-        let url = found.video.as_ref().map(|video| video.url.as_str());
-        let video = url.and_then(|url| VideoRef::parse(url).ok()).ok_or(SubmitError::NotAgain)?;
-        let manner = Manner {
-            model: Some(found.model.clone()),
-            language: found.language.clone(),
-            refresh: true,
-        };
-        let (title, playlist) = (found.title, found.playlist);
-        let draft = Draft { id: None, title, playlist, video: Some(video) };
-        self.take(session.clone(), manner, None, vec![draft], &[])
-    }
-
-    /// Tries an item of a batch again, as a batch of its own.
-    pub fn retry(
-        &self,
-        session: &Identifier,
-        batch: &str,
-        item: &str,
-    ) -> Result<Accepted, SubmitError> {
-        let submission = self.submission(session, batch).ok_or(SubmitError::NotAgain)?;
-        let items = submission.what.items.iter();
-        let found = items.enumerate().find(|(_, known)| known.id.as_str() == item);
-        let (index, _) = found.ok_or(SubmitError::NotAgain)?;
-        let part = Part { submission, index };
-        self.try_again(&part, Draft::again(&part)?)
-    }
-
-    /// Tries a job that has failed again, as a batch of its own of the session that had asked for it; returns
-    /// the new job's id. None if the job is not one of ours.
-    pub fn retry_job(
-        &self,
-        queues: &Queues,
-        job: &Identifier,
-    ) -> Option<Result<Identifier, RetryJobError>> {
-        let part = self.0.workshop.submissions.of_job(job)?;
-        Some(self.retry_part(queues, job, &part))
-    }
-
-    fn retry_part(
-        &self,
-        queues: &Queues,
-        job: &Identifier,
-        part: &Part,
-    ) -> Result<Identifier, RetryJobError> {
-        let draft = Draft::again(part)?;
-        let accepted = queues.retry_by(job, |_, task| {
-            match self.try_again(part, Draft { id: task.id, ..draft }) {
-                Err(SubmitError::Exists(id)) => Err(CreateError::Exists(id).into()),
-                // Whether it was taken or not, the job itself has no more to say.
-                taken => Ok(taken),
-            }
-        })??;
-        accepted.items.into_iter().next().map(|item| item.id).ok_or(RetryError::Unknown.into())
-    }
-
-    fn try_again(&self, part: &Part, draft: Draft) -> Result<Accepted, SubmitError> {
-        let submission = &part.submission;
-        let manner = submission.what.manner.clone();
-        self.take(submission.session.clone(), manner, None, vec![draft], &[])
-    }
-
     fn look_up(
         &self,
         playlist: &PlaylistRef,
@@ -212,7 +139,7 @@ impl Summarizer {
         }
     }
 
-    fn take(
+    pub(super) fn take(
         &self,
         session: Identifier,
         manner: Manner,
@@ -264,22 +191,12 @@ impl Workshop {
 }
 
 /// A talk that is to be summarized: a video, or one that was sent along.
-struct Draft {
+pub(super) struct Draft {
     /// The id that its job is to have; none: any.
-    id: Option<Identifier>,
-    title: String,
-    playlist: Option<String>,
-    video: Option<VideoRef>,
-}
-
-impl Draft {
-    /// The same talk again, if it is one that can be had again.
-    fn again(part: &Part) -> Result<Self, SubmitError> {
-        let item = part.item();
-        let Source::Video(video) = &item.source else { return Err(SubmitError::NotAgain) };
-        let (title, playlist) = (item.title.clone(), item.playlist.clone());
-        Ok(Self { id: None, title, playlist, video: Some(video.clone()) })
-    }
+    pub id: Option<Identifier>,
+    pub title: String,
+    pub playlist: Option<String>,
+    pub video: Option<VideoRef>,
 }
 
 /// All that a request asks for, no video twice, and what to call it: videos, the playlist, and then what was
@@ -339,7 +256,7 @@ fn member(item: &Item, manner: &Manner, queue: Identifier) -> NewMember {
     });
     let task = NewTask {
         id: Some(item.id.clone()),
-        job_name: "summary".to_owned(),
+        job_name: JOB_NAME.to_owned(),
         data: serde_json::value::to_raw_value(&data).ok().map(Arc::from),
         ..NewTask::default()
     };

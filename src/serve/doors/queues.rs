@@ -15,7 +15,7 @@ use super::jobs::view::{Listed, State};
 use super::jobs::{
     after, events_path, job_id, limit, no_such_job, not_made, overloaded, respond, sentence,
 };
-use super::summaries::refusal::not_taken;
+use super::summaries::refusal::not_read;
 use crate::event::InvalidEvent;
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
@@ -146,11 +146,14 @@ pub fn retry(call: &Call<'_>) -> Result<Answer, Problem> {
     let id = job_id(call)?;
     let (app, queues) = (call.app, &call.app.queues);
     // Who waits for a summary is told of it by more than its job.
-    let ours = app.summarizer.as_ref().and_then(|summarizer| summarizer.retry_job(queues, &id));
+    let ours = app.summarizer.as_ref().and_then(|s| s.retry_job(queues, &app.jobs, &id));
     let again = match ours {
         Some(Ok(again)) => app.jobs.get(&again).ok_or_else(no_such_job)?.present,
-        Some(Err(RetryJobError::Submit(error))) => return Err(not_taken(error)),
         Some(Err(RetryJobError::Queue(error))) => return Err(not_retried(app, &error)),
+        Some(Err(RetryJobError::Library(error))) => return Err(not_read(&error)),
+        Some(Err(error @ RetryJobError::NotAgain)) => {
+            return Err(Problem::conflict("not_again", sentence(&error.to_string())));
+        }
         None => queues.retry(&id).map_err(|error| not_retried(app, &error))?.present,
     };
     let answer = json!({

@@ -16,7 +16,7 @@ const QUEUE_RETRY: Duration = Duration::from_secs(2);
 const SITE_RETRY: Duration = Duration::from_secs(60);
 
 /// A request was not taken.
-pub(in crate::serve::doors) fn not_taken(error: SubmitError) -> Problem {
+pub(super) fn not_taken(error: SubmitError) -> Problem {
     let detail = error.to_string();
     match error {
         SubmitError::Invalid(invalid) => {
@@ -37,7 +37,7 @@ pub(in crate::serve::doors) fn not_taken(error: SubmitError) -> Problem {
 }
 
 /// The library cannot be read or written.
-pub(super) fn not_read(error: &LibraryError) -> Problem {
+pub(in crate::serve::doors) fn not_read(error: &LibraryError) -> Problem {
     log::warn!("the summaries' database: {error}");
     let detail = "The summaries' database cannot be used at the moment.";
     Problem { code: "library_unavailable", ..Problem::unavailable(QUEUE_RETRY).detail(detail) }

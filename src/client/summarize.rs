@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use self::progress::Display;
-use self::server::{Batch, Complete, Progress, Server};
+use self::server::{Batch, Complete, NoAnswer, Progress, Server};
 use super::Failure;
 use super::follower::{Follower, News};
 use super::http::Address;
@@ -229,13 +229,15 @@ impl<'a> Work<'a> {
         talk.title = title.unwrap_or_else(|| talk.title.clone());
         let end = match self.fetch(id) {
             Ok(summary) => End::Summary(summary),
-            Err(failure) => End::Failed(failure.to_string()),
+            Err(NoAnswer { failure, is_for_good: true }) => End::Failed(failure.to_string()),
+            // It is there, and will be fetched when the batch is asked for again.
+            Err(NoAnswer { failure, .. }) => return self.display.note(&failure.to_string()),
         };
         self.end(id, end);
     }
 
     /// A summary as it is to be printed.
-    fn fetch(&self, id: &str) -> Result<String, Failure> {
+    fn fetch(&self, id: &str) -> Result<String, NoAnswer> {
         let summary = match self.options.form {
             Form::Markdown => return self.server.markdown(id),
             Form::Text | Form::Json => self.server.summary(id)?,
@@ -246,7 +248,8 @@ impl<'a> Work<'a> {
         let paint = Paint::for_output(self.options.colours);
         page::text(summary, paint).map_err(|error| {
             let why = format!("the summary {id} cannot be read: {error}");
-            super::failed(&self.options.server.to_string(), why)
+            let failure = super::failed(&self.options.server.to_string(), why);
+            NoAnswer { failure, is_for_good: true }
         })
     }
 

@@ -133,15 +133,7 @@ impl Server {
     /// How far a batch is.
     pub fn batch(&self, id: &str) -> Result<Batch, NoAnswer> {
         let url = self.url(&format!("/batches/{id}"));
-        let for_now = |failure| NoAnswer { failure, is_for_good: false };
-        let response = self.agent.get(&url).call();
-        let response = response.map_err(|error| for_now(failed(&url, error.to_string())))?;
-        let status = response.status();
-        if status != StatusCode::OK {
-            let failure = failed(&url, requests::refusal(response));
-            return Err(NoAnswer { failure, is_for_good: !requests::is_for_now(status) });
-        }
-        requests::json(&url, response).map_err(for_now)
+        requests::json(&url, self.get(&url)?).map_err(for_now)
     }
 
     /// Cancels a batch; none if it has ended already.
@@ -157,28 +149,30 @@ impl Server {
     }
 
     /// A summary.
-    pub fn summary(&self, id: &str) -> Result<Value, Failure> {
+    pub fn summary(&self, id: &str) -> Result<Value, NoAnswer> {
         let url = self.url(&format!("/{id}"));
-        requests::json(&url, self.get(&url)?)
+        requests::json(&url, self.get(&url)?).map_err(for_now)
     }
 
     /// A summary as a document.
-    pub fn markdown(&self, id: &str) -> Result<String, Failure> {
+    pub fn markdown(&self, id: &str) -> Result<String, NoAnswer> {
         let url = self.url(&format!("/{id}/markdown"));
         let body = self.get(&url)?.into_body().into_reader();
         let mut text = String::new();
         let read = body.take(MAX_DOCUMENT_BYTES).read_to_string(&mut text);
-        read.map_err(|error| failed(&url, error.to_string()))?;
+        read.map_err(|error| for_now(failed(&url, error.to_string())))?;
         Ok(text)
     }
 
-    fn get(&self, url: &str) -> Result<Response<Body>, Failure> {
+    fn get(&self, url: &str) -> Result<Response<Body>, NoAnswer> {
         let answer = self.agent.get(url).call();
-        let response = answer.map_err(|error| failed(url, error.to_string()))?;
-        match response.status() {
-            StatusCode::OK => Ok(response),
-            _ => Err(failed(url, requests::refusal(response))),
+        let response = answer.map_err(|error| for_now(failed(url, error.to_string())))?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok(response);
         }
+        let failure = failed(url, requests::refusal(response));
+        Err(NoAnswer { failure, is_for_good: !requests::is_for_now(status) })
     }
 
     fn url(&self, below: &str) -> String {
@@ -188,4 +182,8 @@ impl Server {
     fn url_of(&self, path: &str, parameters: &[(&str, &str)]) -> String {
         self.address.at(path, &[parameters, &[("session_id", &self.session)]].concat())
     }
+}
+
+fn for_now(failure: Failure) -> NoAnswer {
+    NoAnswer { failure, is_for_good: false }
 }

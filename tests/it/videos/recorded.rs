@@ -13,7 +13,16 @@ use crate::support::Server;
 /// A server whose yt-dlp reads recordings; captions, which were not recorded, it has from the site.
 fn server(site: &Site) -> Option<Server> {
     yt_dlp()?;
-    let program = program(site);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let recordings = root.join("target/recordings");
+    let are_there = recordings.join("unpacked.txt").exists();
+    let must_be = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(are_there || !must_be, "{} is not there; scripts/test makes it", recordings.display());
+    if !are_there {
+        eprintln!("skipped: the recordings are not there; scripts/test fetches them");
+        return None;
+    }
+    let program = program(site, root, &recordings);
     let hosts = "www.youtube.com,127.0.0.1";
     Some(Server::start(&[
         "--yt-dlp",
@@ -25,10 +34,7 @@ fn server(site: &Site) -> Option<Server> {
     ]))
 }
 
-fn program(site: &Site) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let recordings = root.join("target/recordings");
-    assert!(recordings.is_dir(), "{} is not there; scripts/test makes it", recordings.display());
+fn program(site: &Site, root: &Path, recordings: &Path) -> PathBuf {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("yt-dlp-{}", site.port()));
     let script = format!(
         "#!/bin/sh\nexec '{root}/target/yt-dlp/bin/python' '{root}/tests/yt-dlp/replay.py' '{recordings}' \

@@ -227,8 +227,14 @@ pub(super) fn query(call: &Call<'_>, default_limit: usize) -> Result<Query, Prob
                 .ok_or_else(|| wrong(&format!("`limit` is a number between 1 and {MAX_LIMIT}.")))?
         }
     };
-    let after = call.request.query("after").map(|place| place.parse()).transpose();
-    let after = after.map_err(|_| wrong("`after` is the `next` of the page before."))?;
+    let after = match call.request.query("after") {
+        None => None,
+        Some(text) => {
+            let is_place = text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit());
+            let place = Some(&text).filter(|_| is_place).and_then(|text| text.parse().ok());
+            Some(place.ok_or_else(|| wrong("`after` is the `next` of the page before."))?)
+        }
+    };
     let words = given("q");
     if words.as_ref().is_some_and(|words| words.len() > MAX_SEARCH_BYTES) {
         return Err(wrong(&format!("`q` has at most {MAX_SEARCH_BYTES} bytes.")));

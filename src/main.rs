@@ -209,7 +209,8 @@ fn start(
         max_event_bytes,
         clock.clone(),
     )?;
-    let configs = processors::with_built_in(settings.queues, &settings.summaries);
+    let summaries = settings.summaries.within_batches_of(settings.batches.max_jobs);
+    let configs = processors::with_built_in(settings.queues, &summaries);
     check_summaries(&configs, settings.summarizer)?;
     let data_dir = Some(settings.data_dir.as_path()).filter(|path| !path.as_os_str().is_empty());
     let library = Library::open(data_dir, settings.library, clock.clone())?;
@@ -222,7 +223,7 @@ fn start(
         Engines::new(settings.summary_length, &settings.models, &settings.summary_model, &clock)?,
         Videos::new(settings.videos, surroundings, clock.clone()),
         (&jobs, &found),
-        &settings.summaries,
+        &summaries,
         clock.clone(),
     );
     let kit = processors::Kit {

@@ -125,6 +125,13 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The same, where a batch has at most so many jobs (0 is no limit): a request becomes one.
+    #[must_use]
+    pub fn within_batches_of(self, max_jobs: usize) -> Self {
+        let limits = [self.max_items, max_jobs].into_iter().filter(|limit| *limit != 0);
+        Self { max_items: limits.min().unwrap_or(0), ..self }
+    }
+
     /// Talks that one request can have: more than may wait would be told to come again for ever.
     fn most_items(&self) -> usize {
         let limits = [self.max_items, self.queue_items];

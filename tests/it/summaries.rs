@@ -161,11 +161,18 @@ fn a_bad_request_is_answered_with_what_would_be_right() {
     check(json!({"videos": ["https://example.com/"]}), 422, "video_forbidden", "videos[0]");
     check(json!({"playlist": "x"}), 422, "invalid", "playlist");
     check(json!({"language": "??", "videos": ["dQw4w9WgXcQ"]}), 422, "invalid", "language");
+    let few = Server::start(&["--max-batch-jobs", "1"]);
+    let two = json!({"transcripts": [{"text": "A."}, {"text": "B."}]});
+    let refused = few.post("/api/v1/summaries", &two.to_string());
+    assert_eq!((refused.head.status, &refused.json()["field"]), (422, &json!("transcripts")));
     let other = json!({"model": "gpt-4o", "transcripts": [{"text": "a"}]});
     check(other, 422, "unknown_model", "model");
     assert_eq!(server.post("/api/v1/summaries", "{").head.status, 400);
     assert_eq!(server.get("/api/v1/summaries?limit=0").head.status, 400);
-    assert_eq!(server.get("/api/v1/summaries?after=x").head.status, 400);
+    for after in ["x", "", "%2B5", "-1", "18446744073709551615"] {
+        let status = server.get(&format!("/api/v1/summaries?after={after}")).head.status;
+        assert_eq!(status, 400, "{after}");
+    }
 }
 
 #[test]

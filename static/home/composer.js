@@ -7,7 +7,7 @@ import { bytes, count, modelName } from '../page/format.js';
 import { Problem, posting, requestJson } from '../page/problem.js';
 import { linksIn, requestsFor } from './links.js';
 import { sample } from './sample.js';
-import { TRANSCRIPT_BYTES, bodies, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from './transcripts.js';
+import { TRANSCRIPT_BYTES, bodies, decoded, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from './transcripts.js';
 
 const kinds = { text: 'text', vtt: 'WebVTT', srt: 'SubRip' };
 
@@ -76,7 +76,7 @@ export class Composer {
   /** Attaches the file, or says why not. */
   async #refusal(file) {
     if (file.size > FILE_BYTES) return 'too large for a transcript';
-    const content = await file.text().catch(() => null);
+    const content = await file.arrayBuffer().then(decoded, () => null);
     if (content === null) return 'it could not be read';
     if (content.includes('\0') || wordsIn(content) === 0) return 'there are no words in it';
     const transcript = fromFile(file.name, content);

@@ -29,6 +29,23 @@ export function kindOf(content) {
 }
 
 /**
+ * A file's text: in the encoding that it names, in UTF-8, or as older programs wrote it.
+ *
+ * @param {ArrayBuffer} bytes
+ * @returns {string}
+ */
+export function decoded(bytes) {
+  const [first, second] = new Uint8Array(bytes);
+  if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
+  if (first === 0xfe && second === 0xff) return new TextDecoder('utf-16be').decode(bytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
+
+/**
  * @param {string} fileName
  * @param {string} content
  * @returns {Transcript}

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Batch } from '../../static/home/batch.js';
 import { linksIn, requestsFor } from '../../static/home/links.js';
-import { bodies, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from '../../static/home/transcripts.js';
+import { bodies, decoded, fromFile, fromPaste, kindOf, tooLarge, wordsIn } from '../../static/home/transcripts.js';
 
 test('captions are recognized by their look', () => {
   const check = (content, expected) => assert.equal(kindOf(content), expected, JSON.stringify(content));
@@ -24,6 +24,16 @@ test('a file is named by its name and read by its ending', () => {
   assert.equal(fromFile('a.SRT', 'x').kind, 'srt');
   assert.equal(fromFile('a.txt', 'WEBVTT\n').kind, 'vtt');
   assert.equal(fromFile('.txt', 'x').title, 'Untitled');
+});
+
+test('a file is read in the encoding that it is written in', () => {
+  const check = (bytes, expected) => assert.equal(decoded(Uint8Array.from(bytes).buffer), expected);
+  check([0x7a, 0xc3, 0xbc], 'zü');
+  check([0xef, 0xbb, 0xbf, 0x61], 'a');
+  check([0xff, 0xfe, 0x7a, 0, 0xfc, 0], 'zü');
+  check([0xfe, 0xff, 0, 0x7a, 0, 0xfc], 'zü');
+  check([0x7a, 0xfc], 'zü');
+  check([], '');
 });
 
 test('a paste without a title is named by its first words', () => {

@@ -135,7 +135,12 @@ const NETWORK: &[&str] = &[
     "http error 5",
     "remote end closed",
     "transporterror",
-    "ssl",
+    // What OpenSSL and its wrappers write; the three letters alone are in "lossless" too.
+    "ssl:",
+    "[ssl",
+    "_ssl.c",
+    "sslerror",
+    "certificate verify failed",
 ];
 
 /// So many characters of a complaint are shown.
@@ -284,6 +289,16 @@ mod tests {
                 "ERROR: [generic] x: Unable to download webpage: HTTP Error 503: Service Unavailable",
                 "video_network",
             ),
+            (
+                "ERROR: [x] y: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1000)",
+                "video_network",
+            ),
+            (
+                "ERROR: [x] y: SSLError('EOF occurred in violation of protocol')",
+                "video_network",
+            ),
+            ("ERROR: [x] y: EOF occurred in violation of protocol (_ssl.c:997)", "video_network"),
+            ("ERROR: [x] y: A crosslink to lossless formats is needed", "video_failed"),
             (
                 "WARNING: one\nERROR: [x] y: Something new; please report this issue on  https://github.com/",
                 "video_failed",

@@ -175,8 +175,9 @@ impl Engine for Chat {
 impl Chat {
     fn priced(&self, usage: Usage) -> Usage {
         let cost = |tokens: u64, price: usize| tokens.saturating_mul(price as u64) / 1_000_000;
-        let cost_micros = cost(usage.prompt_tokens, self.limits.prompt_price_micros)
-            + cost(usage.completion_tokens, self.limits.answer_price_micros);
+        let read = cost(usage.prompt_tokens, self.limits.prompt_price_micros);
+        let written = cost(usage.completion_tokens, self.limits.answer_price_micros);
+        let cost_micros = read.saturating_add(written);
         Usage { cost_micros, ..usage }
     }
 

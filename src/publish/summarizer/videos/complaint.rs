@@ -293,10 +293,7 @@ mod tests {
                 "ERROR: [x] y: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1000)",
                 "video_network",
             ),
-            (
-                "ERROR: [x] y: SSLError('EOF occurred in violation of protocol')",
-                "video_network",
-            ),
+            ("ERROR: [x] y: SSLError('EOF occurred in violation of protocol')", "video_network"),
             ("ERROR: [x] y: EOF occurred in violation of protocol (_ssl.c:997)", "video_network"),
             ("ERROR: [x] y: A crosslink to lossless formats is needed", "video_failed"),
             (

@@ -364,9 +364,9 @@ fn note_usage(usage: &mut Usage, question: &Question, reply: &Reply) {
         let (prompt, completion) = counted();
         (prompt as u64, completion as u64)
     });
-    usage.requests += 1;
-    usage.prompt_tokens += prompt;
-    usage.completion_tokens += completion;
+    usage.requests = usage.requests.saturating_add(1);
+    usage.prompt_tokens = usage.prompt_tokens.saturating_add(prompt);
+    usage.completion_tokens = usage.completion_tokens.saturating_add(completion);
 }
 
 impl From<Failed> for Attempt {

@@ -1,8 +1,12 @@
 //! An answer of the chat completions, whole or piece by piece: the text, and what it took.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::event::parser::EventStreamParser;
+
+/// No answer has more tokens; a server that counts more counts wrong, and the sums of a library must hold it.
+const MOST_TOKENS: u64 = 1_000_000_000;
 
 /// A reply as far as it has come.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,7 +22,7 @@ pub(super) struct Reply {
 #[derive(Debug, Deserialize)]
 struct Completion {
     #[serde(default)]
-    choices: Vec<Choice>,
+    choices: Option<Vec<Choice>>,
     #[serde(default)]
     usage: Option<Tokens>,
 }
@@ -37,12 +41,20 @@ struct Said {
     content: Option<String>,
 }
 
+/// What a server counts, as far as it does.
 #[derive(Debug, Deserialize)]
 struct Tokens {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
+    #[serde(default, deserialize_with = "count")]
+    prompt_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "count")]
+    completion_tokens: Option<u64>,
+}
+
+/// A number of tokens; none if it is anything else, for an answer is not worth less by a wrong count.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let is_too_much = value.as_f64().is_some_and(|number| number >= MOST_TOKENS as f64);
+    Ok(if is_too_much { Some(MOST_TOKENS) } else { value.as_u64() })
 }
 
 /// What a server says when it does not answer.
@@ -71,13 +83,17 @@ impl Reply {
         }
         let completion: Completion = serde_json::from_str(json)
             .map_err(|error| format!("it is no chat completion: {error}"))?;
-        if let Some(choice) = completion.choices.into_iter().next() {
+        if let Some(choice) = completion.choices.unwrap_or_default().into_iter().next() {
             let said = choice.message.and_then(|said| said.content);
             self.text.push_str(said.as_deref().unwrap_or_default());
             self.is_cut |= choice.finish_reason.as_deref() == Some("length");
         }
-        if let Some(Tokens { prompt_tokens, completion_tokens }) = completion.usage {
-            self.tokens = Some((prompt_tokens, completion_tokens));
+        let counted =
+            completion.usage.map(|tokens| (tokens.prompt_tokens, tokens.completion_tokens));
+        if let Some((prompt, written)) = counted
+            && (prompt.is_some() || written.is_some())
+        {
+            self.tokens = Some((prompt.unwrap_or_default(), written.unwrap_or_default()));
         }
         Ok(())
     }
@@ -170,6 +186,26 @@ mod tests {
         }
         let error = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
         assert_eq!(Stream::default().feed(error.as_bytes()), Err("overloaded".into()));
+    }
+
+    #[test]
+    fn what_a_server_counts_wrong_does_not_cost_the_answer() {
+        let check = |usage: &str, expected: Option<(u64, u64)>| {
+            let mut reply = Reply::default();
+            let said = format!(r#"{{"choices":[{{"delta":{{"content":"Hi"}}}}],"usage":{usage}}}"#);
+            reply.take(&said).unwrap();
+            assert_eq!((reply.text.as_str(), reply.tokens), ("Hi", expected), "{usage}");
+        };
+        check("null", None);
+        check("{}", None);
+        check(r#"{"prompt_tokens":null,"completion_tokens":null}"#, None);
+        check(r#"{"prompt_tokens":7,"completion_tokens":null}"#, Some((7, 0)));
+        check(r#"{"prompt_tokens":9223372036854775807}"#, Some((MOST_TOKENS, 0)));
+        check(r#"{"prompt_tokens":1e300,"completion_tokens":-5}"#, Some((MOST_TOKENS, 0)));
+        check(r#"{"prompt_tokens":5,"completion_tokens":"many"}"#, Some((5, 0)));
+        let mut reply = Reply::default();
+        reply.take(r#"{"choices":null,"usage":null}"#).unwrap();
+        assert_eq!(reply, Reply::default());
     }
 
     #[test]

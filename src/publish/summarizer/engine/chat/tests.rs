@@ -1,5 +1,7 @@
 //! A model's server in the test, which answers as it was told to; also as no server should.
 
+mod usage;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;

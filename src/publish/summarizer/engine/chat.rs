@@ -16,6 +16,9 @@ mod parts;
 // What a model is asked.
 mod prompt;
 
+// What a server says instead of an answer.
+mod refusal;
+
 // An answer that comes piece by piece.
 mod reply;
 

@@ -17,7 +17,8 @@ use ureq::Agent;
 
 use super::parts::tokens;
 use super::prompt::Question;
-use super::reply::{Reply, Stream, refusal};
+use super::refusal::refused;
+use super::reply::{Reply, Stream};
 use super::{Limits, Secret, Usage};
 use crate::clock::Clock;
 
@@ -30,9 +31,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// An answer has no more bytes: far more than a summary can.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
-/// Of what a server says when it refuses, so much is shown.
-const MAX_REFUSAL_CHARS: usize = 300;
-
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failed {
@@ -311,43 +309,6 @@ fn read_stream(reader: &mut impl Read, tell: &Sender<Piece>) -> Result<Reply, St
         Ok(stream.reply)
     } else {
         Err("it broke off".to_owned())
-    }
-}
-
-/// What a status means, with what the server said about it.
-fn refused(status: StatusCode, said: &str) -> Failed {
-    let (message, code) = refusal(said);
-    let lower = message.to_lowercase();
-    let is_too_long = code == "context_length_exceeded"
-        || lower.contains("context length")
-        || lower.contains("maximum context")
-        || lower.contains("too many tokens");
-    if status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::BAD_REQUEST && is_too_long {
-        return Failed::TooLong;
-    }
-    let clean: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let clean: String = clean.trim().chars().take(MAX_REFUSAL_CHARS).collect();
-    let tail = if clean.is_empty() { String::new() } else { format!(": {clean}") };
-    // What one may use is over for the month, not for the moment.
-    let is_spent = code == "insufficient_quota";
-    match status.as_u16() {
-        401 | 403 => Failed::for_good(format!(
-            "The model's server does not let us in (openai_api_key){tail}"
-        )),
-        404 => Failed::for_good(format!(
-            "The model's server does not know the model or the address{tail}"
-        )),
-        429 if is_spent => {
-            Failed::for_good(format!("The model's server wants to be paid first{tail}"))
-        }
-        408 | 409 | 425 | 429 | 500..=599 => Failed::for_now(format!(
-            "The model's server cannot answer now ({}){tail}",
-            status.as_u16()
-        )),
-        300..=399 => Failed::for_good(
-            "The model's server sends us elsewhere; openai_base_url must be where it is.",
-        ),
-        code => Failed::for_good(format!("The model's server refuses the question ({code}){tail}")),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::refusal::refusal;
 use crate::event::parser::EventStreamParser;
 
 /// No answer has more tokens; a server that counts more counts wrong, and the sums of a library must hold it.
@@ -57,29 +58,11 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::E
     Ok(if is_too_much { Some(MOST_TOKENS) } else { value.as_u64() })
 }
 
-/// What a server says when it does not answer.
-#[derive(Debug, Deserialize)]
-struct Refusal {
-    error: Trouble,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Trouble {
-    Told {
-        #[serde(default)]
-        message: String,
-        #[serde(default)]
-        code: Option<serde_json::Value>,
-    },
-    Said(String),
-}
-
 impl Reply {
     /// Takes a whole answer, or a piece of one; fails if it is neither.
     pub fn take(&mut self, json: &str) -> Result<(), String> {
-        if let Ok(refusal) = serde_json::from_str::<Refusal>(json) {
-            return Err(refusal.error.sentence());
+        if let Some((message, _)) = refusal(json) {
+            return Err(message);
         }
         let completion: Completion = serde_json::from_str(json)
             .map_err(|error| format!("it is no chat completion: {error}"))?;
@@ -129,26 +112,6 @@ impl Stream {
             }
         }
         Ok(())
-    }
-}
-
-/// What a refusal says, and the word for it.
-pub(super) fn refusal(body: &str) -> (String, String) {
-    match serde_json::from_str::<Refusal>(body) {
-        Ok(Refusal { error: Trouble::Told { message, code } }) => {
-            let code = code.map(|code| code.as_str().map_or(code.to_string(), str::to_owned));
-            (message, code.unwrap_or_default())
-        }
-        Ok(Refusal { error: Trouble::Said(message) }) => (message, String::new()),
-        Err(_) => (body.trim().to_owned(), String::new()),
-    }
-}
-
-impl Trouble {
-    fn sentence(self) -> String {
-        match self {
-            Self::Told { message, .. } | Self::Said(message) => message,
-        }
     }
 }
 
@@ -214,20 +177,5 @@ mod tests {
         assert_eq!(reply("a\nb", true).whole_lines(), "a");
         assert_eq!(reply("a\nb", false).whole_lines(), "a\nb");
         assert_eq!(reply("a", true).whole_lines(), "a");
-    }
-
-    #[test]
-    fn a_refusal_is_understood_in_every_form() {
-        let check = |body: &str, message: &str, code: &str| {
-            assert_eq!(refusal(body), (message.into(), code.into()), "{body}");
-        };
-        check(
-            r#"{"error":{"message":"No.","type":"x","code":"invalid_api_key"}}"#,
-            "No.",
-            "invalid_api_key",
-        );
-        check(r#"{"error":{"message":"No.","code":404}}"#, "No.", "404");
-        check(r#"{"error":"No."}"#, "No.", "");
-        check("Bad gateway\n", "Bad gateway", "");
     }
 }

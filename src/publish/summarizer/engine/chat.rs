@@ -22,13 +22,17 @@ mod refusal;
 // An answer that comes piece by piece.
 mod reply;
 
+// The key that opens a server.
+mod secret;
+
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use self::secret::Secret;
 
 use self::answer::Answer;
 use self::client::{Client, Failed};
@@ -39,28 +43,6 @@ use crate::clock::Clock;
 use crate::publish::summarizer::sentences::Sentences;
 use crate::publish::summarizer::talk::Talk;
 use crate::publish::summarizer::textrank::chapter_at;
-
-/// A secret that is not printed by accident.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a text to itself.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for whoever it is meant for.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "none" } else { "***" })
-    }
-}
 
 /// How language models are asked; `0` (or a zero duration) means off unless said otherwise.
 #[derive(Debug, Clone)]

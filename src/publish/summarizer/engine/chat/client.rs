@@ -17,7 +17,7 @@ use ureq::Agent;
 
 use super::parts::tokens;
 use super::prompt::Question;
-use super::refusal::refused;
+use super::refusal::{refused, shown};
 use super::reply::{Reply, Stream};
 use super::{Limits, Secret, Usage};
 use crate::clock::Clock;
@@ -241,11 +241,13 @@ impl Client {
             let mut said = Vec::new();
             // What it says is read as far as it comes.
             let _ = reader.take(64 << 10).read_to_end(&mut said);
-            let failed = refused(status, &String::from_utf8_lossy(&said));
+            let failed = refused(status, &String::from_utf8_lossy(&said), &self.key);
             return Err(Attempt { failed, retry_after });
         }
-        let broken =
-            |why: String| Attempt::from(Failed::for_now(format!("The model's answer: {why}")));
+        let broken = |why: String| {
+            let why = shown(&why, &self.key);
+            Attempt::from(Failed::for_now(format!("The model's answer: {why}")))
+        };
         if is_stream {
             return read_stream(&mut reader, tell).map_err(broken);
         }
@@ -260,15 +262,14 @@ impl Client {
         // Without a name and a password, if somebody has put them there.
         let host = self.url.split('/').nth(2).unwrap_or_default().rsplit('@').next();
         let host = host.unwrap_or_default();
+        let why = shown(&error.to_string(), &self.key);
         match error {
             ureq::Error::Timeout(_) => late().into(),
             // The address does not change by waiting.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                Failed::for_good(format!("the model cannot be asked at {host}: {error}")).into()
+                Failed::for_good(format!("the model cannot be asked at {host}: {why}")).into()
             }
-            error => {
-                Failed::for_now(format!("the model cannot be reached at {host}: {error}")).into()
-            }
+            _ => Failed::for_now(format!("the model cannot be reached at {host}: {why}")).into(),
         }
     }
 

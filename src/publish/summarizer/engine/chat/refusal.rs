@@ -3,13 +3,22 @@
 use http::StatusCode;
 use serde::Deserialize;
 
+use super::Secret;
 use super::client::Failed;
 
 /// Of what a server says when it refuses, so much is shown.
 const MAX_REFUSAL_CHARS: usize = 300;
 
+/// What a server says, as everyone may see it: without the key, on one line, and not too long. What does not fit is
+/// cut off last, or a piece of the key might be left.
+pub(super) fn shown(said: &str, key: &Secret) -> String {
+    let hidden = key.hidden_in(said);
+    let plain = hidden.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.collect::<String>().trim().chars().take(MAX_REFUSAL_CHARS).collect()
+}
+
 /// What a status means, with what the server said about it.
-pub(super) fn refused(status: StatusCode, said: &str) -> Failed {
+pub(super) fn refused(status: StatusCode, said: &str, key: &Secret) -> Failed {
     let (message, code) = refusal(said).unwrap_or_else(|| (said.trim().to_owned(), String::new()));
     let lower = message.to_lowercase();
     let is_too_long = code == "context_length_exceeded"
@@ -19,8 +28,7 @@ pub(super) fn refused(status: StatusCode, said: &str) -> Failed {
     if status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::BAD_REQUEST && is_too_long {
         return Failed::TooLong;
     }
-    let clean: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let clean: String = clean.trim().chars().take(MAX_REFUSAL_CHARS).collect();
+    let clean = shown(&message, key);
     let tail = if clean.is_empty() { String::new() } else { format!(": {clean}") };
     // What one may use is over for the month, not for the moment.
     let is_spent = code == "insufficient_quota";

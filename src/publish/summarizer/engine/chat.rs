@@ -297,6 +297,7 @@ impl From<Failed> for EngineError {
                     .into(),
                 is_retryable: false,
             },
+            Failed::Form { message, .. } => Self::Failed { message, is_retryable: false },
             Failed::Other { message, is_retryable } => Self::Failed { message, is_retryable },
         }
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use ureq::Agent;
 
@@ -38,6 +39,8 @@ pub(super) enum Failed {
     Stopped,
     /// The question has more tokens than the model takes.
     TooLong,
+    /// The question is put in a way that the model does not take.
+    Form { unwanted: Form, message: String },
     /// Something else.
     Other { message: String, is_retryable: bool },
 }
@@ -61,6 +64,27 @@ pub(super) struct Request<'a> {
     pub deadline: Option<Instant>,
 }
 
+/// How a question is put where models differ: the server says what its model does not take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Form {
+    /// The limit of an answer is called `max_completion_tokens`, which newer models of OpenAI want, and many other
+    /// servers do not know.
+    pub has_new_limit: bool,
+    /// The temperature is the model's own.
+    pub has_no_temperature: bool,
+}
+
+impl Form {
+    /// The one that does without these; none if this one does already.
+    fn without(self, unwanted: Self) -> Option<Self> {
+        let other = Self {
+            has_new_limit: self.has_new_limit || unwanted.has_new_limit,
+            has_no_temperature: self.has_no_temperature || unwanted.has_no_temperature,
+        };
+        Some(other).filter(|other| *other != self)
+    }
+}
+
 /// Asks questions.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -71,6 +95,8 @@ pub(super) struct Client {
     attempts: usize,
     request_timeout: Duration,
     pub(super) first_pause: Duration,
+    /// The latest that was answered.
+    form: Arc<Mutex<Form>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -102,6 +128,7 @@ impl Client {
             attempts: limits.attempts.max(1),
             request_timeout: limits.request_timeout,
             first_pause: FIRST_PAUSE,
+            form: Arc::default(),
             clock,
         }
     }
@@ -115,14 +142,21 @@ impl Client {
         watch: &mut Watch<'_>,
     ) -> Result<String, Failed> {
         let mut attempt = 1;
+        let mut form = *self.form.lock();
         loop {
-            let Attempt { failed, retry_after } = match self.try_once(request, watch) {
+            let Attempt { failed, retry_after } = match self.try_once(request, form, watch) {
                 Ok(reply) => {
+                    *self.form.lock() = form;
                     note_usage(usage, request.question, &reply);
                     return Ok(reply.whole_lines());
                 }
                 Err(tried) => tried,
             };
+            if let Failed::Form { unwanted, message } = failed {
+                let other = form.without(unwanted);
+                form = other.ok_or_else(|| Failed::for_good(message))?;
+                continue;
+            }
             let is_retryable = matches!(failed, Failed::Other { is_retryable: true, .. });
             if !is_retryable || attempt >= self.attempts {
                 return Err(failed);
@@ -160,7 +194,12 @@ impl Client {
         }
     }
 
-    fn try_once(&self, request: &Request<'_>, watch: &mut Watch<'_>) -> Result<Reply, Attempt> {
+    fn try_once(
+        &self,
+        request: &Request<'_>,
+        form: Form,
+        watch: &mut Watch<'_>,
+    ) -> Result<Reply, Attempt> {
         let now = Attempt::from;
         let left = request.deadline.map(|at| at.saturating_duration_since(self.clock.now()));
         let timeout = left.map_or(self.request_timeout, |left| left.min(self.request_timeout));
@@ -168,7 +207,7 @@ impl Client {
             return Err(now(late()));
         }
         let (tell, told) = bounded(64);
-        let (client, body) = (self.clone(), self.body(request));
+        let (client, body) = (self.clone(), self.body(request, form));
         let ask = move || {
             let outcome = client.send(&body, timeout, &tell);
             // Whoever asked may have left.
@@ -206,16 +245,19 @@ impl Client {
         }
     }
 
-    fn body(&self, request: &Request<'_>) -> String {
+    fn body(&self, request: &Request<'_>, form: Form) -> String {
         let mut body = json!({
             "model": request.model,
             "messages": [
                 {"role": "system", "content": request.question.system},
                 {"role": "user", "content": request.question.user},
             ],
-            "max_tokens": request.max_answer_tokens,
-            "temperature": 0.2,
         });
+        let limit = if form.has_new_limit { "max_completion_tokens" } else { "max_tokens" };
+        body[limit] = request.max_answer_tokens.into();
+        if !form.has_no_temperature {
+            body["temperature"] = json!(0.2);
+        }
         if self.stream {
             body["stream"] = Value::Bool(true);
             body["stream_options"] = json!({"include_usage": true});

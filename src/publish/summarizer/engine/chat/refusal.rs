@@ -2,9 +2,10 @@
 
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Secret;
-use super::client::Failed;
+use super::client::{Failed, Form};
 
 /// Of what a server says when it refuses, so much is shown.
 const MAX_REFUSAL_CHARS: usize = 300;
@@ -19,7 +20,9 @@ pub(super) fn shown(said: &str, key: &Secret) -> String {
 
 /// What a status means, with what the server said about it.
 pub(super) fn refused(status: StatusCode, said: &str, key: &Secret) -> Failed {
-    let (message, code) = refusal(said).unwrap_or_else(|| (said.trim().to_owned(), String::new()));
+    let whole = || Refusal { message: said.trim().to_owned(), ..Refusal::default() };
+    let refusal = Refusal::read(said).unwrap_or_else(whole);
+    let Refusal { message, code, .. } = &refusal;
     let lower = message.to_lowercase();
     let is_too_long = code == "context_length_exceeded"
         || lower.contains("context length")
@@ -28,7 +31,7 @@ pub(super) fn refused(status: StatusCode, said: &str, key: &Secret) -> Failed {
     if status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::BAD_REQUEST && is_too_long {
         return Failed::TooLong;
     }
-    let clean = shown(&message, key);
+    let clean = shown(message, key);
     let tail = if clean.is_empty() { String::new() } else { format!(": {clean}") };
     // What one may use is over for the month, not for the moment.
     let is_spent = code == "insufficient_quota";
@@ -49,13 +52,31 @@ pub(super) fn refused(status: StatusCode, said: &str, key: &Secret) -> Failed {
         300..=399 => Failed::for_good(
             "The model's server sends us elsewhere; openai_base_url must be where it is.",
         ),
-        code => Failed::for_good(format!("The model's server refuses the question ({code}){tail}")),
+        code => {
+            let message = format!("The model's server refuses the question ({code}){tail}");
+            match refusal.unwanted() {
+                unwanted if code == 400 && unwanted != Form::default() => {
+                    Failed::Form { unwanted, message }
+                }
+                _ => Failed::for_good(message),
+            }
+        }
     }
 }
 
 /// What a server says when it does not answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub message: String,
+    /// The word for it; empty if there is none.
+    code: String,
+    /// What in the question it is about; empty if that is not said.
+    param: String,
+}
+
+/// The same in JSON.
 #[derive(Debug, Deserialize)]
-struct Refusal {
+struct Written {
     error: Trouble,
 }
 
@@ -64,23 +85,35 @@ struct Refusal {
 enum Trouble {
     Told {
         #[serde(default)]
-        message: String,
+        message: Option<String>,
         #[serde(default)]
-        code: Option<serde_json::Value>,
+        code: Option<Value>,
+        #[serde(default)]
+        param: Option<Value>,
     },
     Said(String),
 }
 
-/// What a refusal says, and the word for it; none if it is something else.
-pub(super) fn refusal(body: &str) -> Option<(String, String)> {
-    let Refusal { error } = serde_json::from_str(body).ok()?;
-    Some(match error {
-        Trouble::Told { message, code } => {
-            let code = code.map(|code| code.as_str().map_or(code.to_string(), str::to_owned));
-            (message, code.unwrap_or_default())
-        }
-        Trouble::Said(message) => (message, String::new()),
-    })
+impl Refusal {
+    /// None if it is something else.
+    pub fn read(body: &str) -> Option<Self> {
+        let word = |value: Value| value.as_str().map_or(value.to_string(), str::to_owned);
+        Some(match serde_json::from_str(body).ok()? {
+            Written { error: Trouble::Told { message, code, param } } => Self {
+                message: message.unwrap_or_default(),
+                code: code.map(word).unwrap_or_default(),
+                param: param.map(word).unwrap_or_default(),
+            },
+            Written { error: Trouble::Said(message) } => Self { message, ..Self::default() },
+        })
+    }
+
+    /// What it names of the ways in which a question can be put.
+    fn unwanted(&self) -> Form {
+        let Self { message, code, param } = self;
+        let is_named = |name| [message, code, param].iter().any(|said| said.contains(name));
+        Form { has_new_limit: is_named("max_tokens"), has_no_temperature: is_named("temperature") }
+    }
 }
 
 #[cfg(test)]
@@ -89,16 +122,33 @@ mod tests {
 
     #[test]
     fn a_refusal_is_understood_in_every_form() {
-        let check = |body: &str, message: &str, code: &str| {
-            assert_eq!(refusal(body), Some((message.into(), code.into())), "{body}");
+        let check = |body: &str, message: &str, code: &str, param: &str| {
+            let [message, code, param] = [message, code, param].map(str::to_owned);
+            assert_eq!(Refusal::read(body), Some(Refusal { message, code, param }), "{body}");
         };
         check(
-            r#"{"error":{"message":"No.","type":"x","code":"invalid_api_key"}}"#,
+            r#"{"error":{"message":"No.","type":"x","code":"invalid_api_key","param":"key"}}"#,
             "No.",
             "invalid_api_key",
+            "key",
         );
-        check(r#"{"error":{"message":"No.","code":404}}"#, "No.", "404");
-        check(r#"{"error":"No."}"#, "No.", "");
-        assert_eq!(refusal("Bad gateway\n"), None);
+        check(r#"{"error":{"message":"No.","code":404,"param":null}}"#, "No.", "404", "");
+        check(r#"{"error":{"message":null}}"#, "", "", "");
+        check(r#"{"error":"No."}"#, "No.", "", "");
+        assert_eq!(Refusal::read("Bad gateway\n"), None);
+        assert_eq!(Refusal::read(r#"{"error":null,"choices":[]}"#), None);
+    }
+
+    #[test]
+    fn what_a_server_does_not_want_is_known_by_its_name() {
+        let check = |said: &str, has_new_limit, has_no_temperature| {
+            let refusal = Refusal { message: said.to_owned(), ..Refusal::default() };
+            assert_eq!(refusal.unwanted(), Form { has_new_limit, has_no_temperature }, "{said}");
+        };
+        check("'max_tokens' is not supported. Use 'max_completion_tokens' instead.", true, false);
+        check("'temperature' does not support 0.2 with this model.", false, true);
+        check("max_completion_tokens is too large", false, false);
+        let param = Refusal { param: "temperature".into(), ..Refusal::default() };
+        assert!(param.unwanted().has_no_temperature);
     }
 }

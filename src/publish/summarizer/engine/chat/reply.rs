@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::refusal::refusal;
+use super::refusal::Refusal;
 use crate::event::parser::EventStreamParser;
 
 /// No answer has more tokens; a server that counts more counts wrong, and the sums of a library must hold it.
@@ -61,8 +61,8 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::E
 impl Reply {
     /// Takes a whole answer, or a piece of one; fails if it is neither.
     pub fn take(&mut self, json: &str) -> Result<(), String> {
-        if let Some((message, _)) = refusal(json) {
-            return Err(message);
+        if let Some(refusal) = Refusal::read(json) {
+            return Err(refusal.message);
         }
         let completion: Completion = serde_json::from_str(json)
             .map_err(|error| format!("it is no chat completion: {error}"))?;

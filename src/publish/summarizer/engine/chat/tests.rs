@@ -1,5 +1,6 @@
 //! A model's server in the test, which answers as it was told to; also as no server should.
 
+mod forms;
 mod refusals;
 mod usage;
 

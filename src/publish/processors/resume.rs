@@ -172,12 +172,12 @@ impl Teller<'_> {
 
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
-        Self { message: error.to_string(), is_retryable: error.is_retryable() }
+        Self::new(error.to_string(), error.is_retryable())
     }
 }
 
 impl From<Unreadable> for Failure {
     fn from(error: Unreadable) -> Self {
-        Self { message: error.to_string(), is_retryable: error.is_retryable() }
+        Self::new(error.to_string(), error.is_retryable())
     }
 }

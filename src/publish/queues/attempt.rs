@@ -1,6 +1,7 @@
 //! One attempt at a queue's job: how it begins and how it ends, as changes of the job's record.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -9,6 +10,10 @@ use super::processor::{Failure, Task};
 use crate::event::job_update::JobStatus;
 use crate::event::topic::Identifier;
 use crate::publish::jobs::{Altered, Conflict, Job, Jobs, LOST_WORKER, Report, UpdateError};
+
+/// What may be tried again only after more than this has failed: nobody waits for it any more, and it is better said
+/// than shown as pending.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
 /// Begins an attempt; fails if the job is not pending any more.
 pub(super) fn begin(
@@ -68,20 +73,39 @@ pub(super) fn fail(
     failure: &Failure,
     now_ms: u64,
 ) -> Result<Altered, UpdateError> {
+    let wanted = failure.retry_after.filter(|_| failure.is_retryable);
+    let too_long = wanted.filter(|pause| *pause > LONGEST_RETRY_AFTER);
+    let message = match too_long {
+        None => failure.message.clone(),
+        Some(pause) => {
+            let seconds = pause.as_secs();
+            format!("{} (It may be tried again only in {seconds} s.)", failure.message)
+        }
+    };
     let report = Report {
-        error: Some(failure.message.clone()),
-        message: Some(failure.message.clone()),
+        error: Some(message.clone()),
+        message: Some(message),
         attempt: Some(attempt),
-        retryable: failure.is_retryable,
+        retryable: failure.is_retryable && too_long.is_none(),
         ..Report::of(JobStatus::Failed)
     };
-    jobs.alter(id, |job| failed(job, report, now_ms))
+    jobs.alter(id, |job| failed_until(job, report, wanted.unwrap_or_default(), now_ms))
 }
 
 /// What a failure that was reported leads to: the end, or the next attempt after a pause.
 pub(super) fn failed(
     job: &mut Job,
+    report: Report,
+    now_ms: u64,
+) -> Result<Vec<Report>, UpdateError> {
+    failed_until(job, report, Duration::ZERO, now_ms)
+}
+
+/// The same with a pause that is not shorter than this.
+fn failed_until(
+    job: &mut Job,
     mut report: Report,
+    at_least: Duration,
     now_ms: u64,
 ) -> Result<Vec<Report>, UpdateError> {
     let attempt = report.attempt.unwrap_or(job.present.attempt);
@@ -91,7 +115,7 @@ pub(super) fn failed(
     if !report.retryable {
         return Ok(vec![report]);
     }
-    let pause = assignment.backoff.after(assignment.failures);
+    let pause = assignment.backoff.after(assignment.failures).max(at_least);
     assignment.due_ms = now_ms + pause.as_millis() as u64;
     let next = Report {
         attempt: Some(attempt + 1),

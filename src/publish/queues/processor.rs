@@ -4,6 +4,7 @@
 //! and ends with a result or a [`Failure`]. It knows neither the queue nor the job's record.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -68,16 +69,29 @@ pub struct Failure {
     pub message: String,
     /// Whether another attempt may do better.
     pub is_retryable: bool,
+    /// How long another attempt must wait at least, if somebody who was asked has said so.
+    pub retry_after: Option<Duration>,
 }
 
 impl Failure {
+    /// An attempt that may or may not be followed by another.
+    pub fn new(message: impl Into<String>, is_retryable: bool) -> Self {
+        Self { message: message.into(), is_retryable, retry_after: None }
+    }
+
     /// Another attempt may do better.
     pub fn retryable(message: impl Into<String>) -> Self {
-        Self { message: message.into(), is_retryable: true }
+        Self::new(message, true)
     }
 
     /// However often it is tried, it will fail.
     pub fn for_good(message: impl Into<String>) -> Self {
-        Self { message: message.into(), is_retryable: false }
+        Self::new(message, false)
+    }
+
+    /// The same, if another attempt must wait for so long.
+    #[must_use]
+    pub fn after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
     }
 }

@@ -2,6 +2,7 @@
 
 mod behind;
 mod outside;
+mod pauses;
 mod races;
 mod restart;
 

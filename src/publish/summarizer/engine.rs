@@ -172,5 +172,7 @@ pub enum EngineError {
         message: String,
         /// Whether another attempt may do better.
         is_retryable: bool,
+        /// How long that must wait at least, if whoever was asked has said so.
+        retry_after: Option<Duration>,
     },
 }

@@ -1,5 +1,6 @@
 //! The whole way of a request, with an outlet that collects the events and an engine that can be held up.
 
+mod pauses;
 mod requests;
 mod restart;
 
@@ -56,8 +57,13 @@ impl Engine for SlowEngine {
         if talk.title.contains("unlucky") {
             let message = "it did not work".to_owned();
             let usage = Usage { requests: 1, prompt_tokens: 3, ..Usage::default() };
-            let error = EngineError::Failed { message, is_retryable: false };
+            let error = EngineError::Failed { message, is_retryable: false, retry_after: None };
             return Err(Unwritten { error, usage });
+        }
+        if talk.title.contains("haste") {
+            let message = "not now".to_owned();
+            let retry_after = Some(Duration::from_secs(600));
+            return Err(EngineError::Failed { message, is_retryable: true, retry_after }.into());
         }
         let text = format!("{} was spoken of.", talk.title);
         let said = KeySentence { text, start: None, index: None, chapter: None };

@@ -26,7 +26,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-pub use self::complaint::VideoError;
+pub use self::complaint::{SITE_RETRY, VideoError};
 pub use self::reference::{InvalidVideo, PlaylistRef, VideoRef};
 
 use self::metadata::{Info, Listing};

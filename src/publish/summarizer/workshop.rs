@@ -268,14 +268,16 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Stopped => Self::retryable("It was left off."),
-            EngineError::Failed { message, is_retryable } => Self { message, is_retryable },
+            EngineError::Failed { message, is_retryable, retry_after } => {
+                Self::new(message, is_retryable).after(retry_after)
+            }
         }
     }
 }
 
 impl From<VideoError> for Failure {
     fn from(error: VideoError) -> Self {
-        Self { message: error.to_string(), is_retryable: error.is_retryable() }
+        Self::new(error.to_string(), error.is_retryable()).after(error.retry_after())
     }
 }
 

@@ -57,6 +57,13 @@ fn summary(server: &Server, request: &Value) -> Value {
     server.get(&path).json()
 }
 
+fn cancel(server: &Server, batch: &str) {
+    let path = format!("/api/v1/summaries/batches/{batch}?session_id=me");
+    let ended =
+        server.send(&format!("DELETE {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"));
+    assert_eq!(ended.head.status, 200, "{}", ended.body);
+}
+
 #[test]
 fn a_video_of_youtube_has_its_title_chapters_and_captions() {
     let site = Site::start();
@@ -113,10 +120,22 @@ fn what_youtube_refuses_is_said_in_words_that_help() {
 fn a_site_that_wants_no_more_questions_is_asked_again_later() {
     let site = Site::start();
     let Some(server) = server(&site) else { return };
-    let error = failure(&server, "-refused---");
-    assert_eq!(error, "The video's site takes no more questions from this server for now.");
-    let jobs = server.get("/api/v1/jobs?status=failed").json();
-    assert_eq!(jobs["jobs"][0]["attempt"], 3, "{jobs:#}");
+    let mut stream = watch(&server);
+    let taken = submit(&server, &json!({"videos": ["-refused---"]}));
+    assert_eq!(taken.head.status, 202, "{}", taken.body);
+    let waiting = loop {
+        let data: Value = serde_json::from_str(&stream.next().data).unwrap();
+        assert_ne!(data["status"], "failed", "{data:#}");
+        if data["stage"] == "waiting" {
+            break data;
+        }
+    };
+    let message = waiting["message"].as_str().unwrap();
+    assert!(message.ends_with(": Attempt 2 of 3 begins in 60.0 s."), "{message}");
+    let job = server.get("/api/v1/jobs?status=pending").json()["jobs"][0].clone();
+    assert_eq!(job["attempt"], 2, "{job:#}");
+    cancel(&server, taken.json()["batch_id"].as_str().unwrap());
+    assert_eq!(follow(&mut stream).last().unwrap().1["status"], "cancelled");
 }
 
 #[test]
@@ -137,10 +156,6 @@ fn a_playlist_of_youtube_is_a_batch() {
     );
     assert_eq!(first["url"], "https://www.youtube.com/watch?v=SIhb-kNvL6M");
     // None of its videos was recorded.
-    let batch = accepted["batch_id"].as_str().unwrap();
-    let path = format!("/api/v1/summaries/batches/{batch}?session_id=me");
-    let ended =
-        server.send(&format!("DELETE {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"));
-    assert_eq!(ended.head.status, 200, "{}", ended.body);
+    cancel(&server, accepted["batch_id"].as_str().unwrap());
     assert_eq!(follow(&mut stream).last().unwrap().1["status"], "cancelled");
 }

@@ -103,7 +103,7 @@ impl<'a> Account<'a> {
             }
         };
         let by_code = *end != End::Itself || !code.is_some_and(|code| FOR_GOOD.contains(&code));
-        Err(Failure { message, is_retryable: self.is_retryable.unwrap_or(by_code) })
+        Err(Failure::new(message, self.is_retryable.unwrap_or(by_code)))
     }
 }
 

@@ -139,7 +139,7 @@ fn what_cannot_be_started_says_why_and_may_be_there_next_time() {
 
 /// Checks how a script that ends like this fails.
 fn check_failed(script: &str, message: &str, is_retryable: bool) {
-    let failure = Failure { message: message.into(), is_retryable };
+    let failure = Failure::new(message, is_retryable);
     assert_eq!(run(script).0, Err(failure), "{script}");
 }
 

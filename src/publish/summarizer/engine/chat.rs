@@ -296,9 +296,12 @@ impl From<Failed> for EngineError {
                           (openai_context_tokens)."
                     .into(),
                 is_retryable: false,
+                retry_after: None,
             },
-            Failed::Form { message, .. } => Self::Failed { message, is_retryable: false },
-            Failed::Other { message, is_retryable } => Self::Failed { message, is_retryable },
+            Failed::Form { message, .. } => Failed::for_good(message).into(),
+            Failed::Other { message, is_retryable, retry_after } => {
+                Self::Failed { message, is_retryable, retry_after }
+            }
         }
     }
 }

@@ -1,5 +1,10 @@
 //! What yt-dlp complains about, for people: the sentences of many sites, as a few kinds of trouble.
 
+use std::time::Duration;
+
+/// How long a site is left alone that takes no more questions, which does not say when it will.
+pub const SITE_RETRY: Duration = Duration::from_secs(60);
+
 /// Why there is no video, no playlist or no captions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VideoError {
@@ -180,6 +185,11 @@ impl VideoError {
             || matches!(self, Self::Network(_) | Self::Timeout(_) | Self::Trouble(_))
     }
 
+    /// How long that must wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        (*self == Self::RateLimited).then_some(SITE_RETRY)
+    }
+
     /// The kind of trouble, in a word that stays the same.
     pub fn code(&self) -> &'static str {
         match self {
@@ -318,6 +328,8 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_tried_again() {
         let again = |error: VideoError| error.is_retryable();
+        assert_eq!(VideoError::RateLimited.retry_after(), Some(SITE_RETRY));
+        assert_eq!(VideoError::Timeout(1).retry_after(), None);
         assert!(again(VideoError::RateLimited) && again(VideoError::Timeout(1)));
         assert!(
             !again(VideoError::Private)

@@ -6,14 +6,12 @@ use http::StatusCode;
 
 use crate::publish::summarizer::library::LibraryError;
 use crate::publish::summarizer::request::InvalidRequest;
-use crate::publish::summarizer::videos::VideoError;
+use crate::publish::summarizer::videos::{SITE_RETRY, VideoError};
 use crate::publish::summarizer::{CancelError, SubmitError};
 use crate::serve::problem::Problem;
 
 /// When a full queue is worth another try: an item takes a fraction of this.
 const QUEUE_RETRY: Duration = Duration::from_secs(2);
-/// When a site is that takes no more questions.
-const SITE_RETRY: Duration = Duration::from_secs(60);
 
 /// A request was not taken.
 pub(super) fn not_taken(error: SubmitError) -> Problem {

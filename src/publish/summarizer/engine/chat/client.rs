@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// The first pause before another try; each is twice the last one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A server that wants to be left alone for longer is not waited for.
+/// A server that wants to be left alone for longer is not waited for here, but by whoever wants a summary.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// An answer has no more bytes: far more than a summary can.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
@@ -41,17 +41,25 @@ pub(super) enum Failed {
     TooLong,
     /// The question is put in a way that the model does not take.
     Form { unwanted: Form, message: String },
-    /// Something else.
-    Other { message: String, is_retryable: bool },
+    /// Something else; and when the server wants to be asked again, if it says so.
+    Other { message: String, is_retryable: bool, retry_after: Option<Duration> },
 }
 
 impl Failed {
     pub fn for_good(message: impl Into<String>) -> Self {
-        Self::Other { message: message.into(), is_retryable: false }
+        Self::Other { message: message.into(), is_retryable: false, retry_after: None }
     }
 
     pub fn for_now(message: impl Into<String>) -> Self {
-        Self::Other { message: message.into(), is_retryable: true }
+        Self::Other { message: message.into(), is_retryable: true, retry_after: None }
+    }
+
+    /// The same, if the server wants to be asked again after so long.
+    fn after(mut self, wanted: Option<Duration>) -> Self {
+        if let Self::Other { retry_after, .. } = &mut self {
+            *retry_after = wanted;
+        }
+        self
     }
 }
 
@@ -103,13 +111,6 @@ pub(super) struct Client {
 /// Whether the answer is still wanted, asked again and again with how many tokens of it have come.
 pub(super) type Watch<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
 
-/// One try that came to nothing.
-struct Attempt {
-    failed: Failed,
-    /// When the server wants to be asked again.
-    retry_after: Option<Duration>,
-}
-
 impl Client {
     pub fn new(limits: &Limits, clock: Arc<dyn Clock>) -> Self {
         let config = Agent::config_builder()
@@ -144,21 +145,24 @@ impl Client {
         let mut attempt = 1;
         let mut form = *self.form.lock();
         loop {
-            let Attempt { failed, retry_after } = match self.try_once(request, form, watch) {
+            let failed = match self.try_once(request, form, watch) {
                 Ok(reply) => {
                     *self.form.lock() = form;
                     note_usage(usage, request.question, &reply);
                     return Ok(reply.whole_lines());
                 }
-                Err(tried) => tried,
+                Err(failed) => failed,
             };
-            if let Failed::Form { unwanted, message } = failed {
-                let other = form.without(unwanted);
-                form = other.ok_or_else(|| Failed::for_good(message))?;
+            if let Failed::Form { unwanted, .. } = failed
+                && let Some(other) = form.without(unwanted)
+            {
+                form = other;
                 continue;
             }
-            let is_retryable = matches!(failed, Failed::Other { is_retryable: true, .. });
-            if !is_retryable || attempt >= self.attempts {
+            let Failed::Other { is_retryable: true, retry_after, .. } = failed else {
+                return Err(failed);
+            };
+            if attempt >= self.attempts {
                 return Err(failed);
             }
             let pause = retry_after.unwrap_or_else(|| self.pause(attempt));
@@ -199,12 +203,11 @@ impl Client {
         request: &Request<'_>,
         form: Form,
         watch: &mut Watch<'_>,
-    ) -> Result<Reply, Attempt> {
-        let now = Attempt::from;
+    ) -> Result<Reply, Failed> {
         let left = request.deadline.map(|at| at.saturating_duration_since(self.clock.now()));
         let timeout = left.map_or(self.request_timeout, |left| left.min(self.request_timeout));
         if timeout.is_zero() {
-            return Err(now(late()));
+            return Err(late());
         }
         let (tell, told) = bounded(64);
         let (client, body) = (self.clone(), self.body(request, form));
@@ -214,7 +217,7 @@ impl Client {
             let _ = tell.send(Piece::Ended(outcome));
         };
         let thread = thread::Builder::new().name("model".into()).spawn(ask);
-        thread.map_err(|error| now(Failed::for_now(format!("cannot ask the model: {error}"))))?;
+        thread.map_err(|error| Failed::for_now(format!("cannot ask the model: {error}")))?;
         self.listen(&told, timeout, watch)
     }
 
@@ -223,23 +226,23 @@ impl Client {
         told: &Receiver<Piece>,
         timeout: Duration,
         watch: &mut Watch<'_>,
-    ) -> Result<Reply, Attempt> {
+    ) -> Result<Reply, Failed> {
         // The thread's own time-out comes first, unless the server sends a byte now and then.
         let deadline = self.clock.now() + timeout + TICK;
         let mut written = 0;
         loop {
             if watch(written).is_break() {
-                return Err(Failed::Stopped.into());
+                return Err(Failed::Stopped);
             }
             if self.clock.now() >= deadline {
-                return Err(late().into());
+                return Err(late());
             }
             match told.recv_timeout(TICK) {
                 Ok(Piece::Tokens(count)) => written = count,
                 Ok(Piece::Ended(outcome)) => return outcome,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Failed::for_now("asking the model failed").into());
+                    return Err(Failed::for_now("asking the model failed"));
                 }
             }
         }
@@ -265,7 +268,7 @@ impl Client {
         body.to_string()
     }
 
-    fn send(&self, body: &str, timeout: Duration, tell: &Sender<Piece>) -> Result<Reply, Attempt> {
+    fn send(&self, body: &str, timeout: Duration, tell: &Sender<Piece>) -> Result<Reply, Failed> {
         let mut request = self.agent.post(&self.url).config().timeout_global(Some(timeout)).build();
         request = request.header(CONTENT_TYPE, "application/json");
         let accepted = if self.stream { "text/event-stream" } else { "application/json" };
@@ -284,11 +287,11 @@ impl Client {
             // What it says is read as far as it comes.
             let _ = reader.take(64 << 10).read_to_end(&mut said);
             let failed = refused(status, &String::from_utf8_lossy(&said), &self.key);
-            return Err(Attempt { failed, retry_after });
+            return Err(failed.after(retry_after));
         }
         let broken = |why: String| {
             let why = shown(&why, &self.key);
-            Attempt::from(Failed::for_now(format!("The model's answer: {why}")))
+            Failed::for_now(format!("The model's answer: {why}"))
         };
         if is_stream {
             return read_stream(&mut reader, tell).map_err(broken);
@@ -300,18 +303,18 @@ impl Client {
         Ok(reply)
     }
 
-    fn unreached(&self, error: &ureq::Error) -> Attempt {
+    fn unreached(&self, error: &ureq::Error) -> Failed {
         // Without a name and a password, if somebody has put them there.
         let host = self.url.split('/').nth(2).unwrap_or_default().rsplit('@').next();
         let host = host.unwrap_or_default();
         let why = shown(&error.to_string(), &self.key);
         match error {
-            ureq::Error::Timeout(_) => late().into(),
+            ureq::Error::Timeout(_) => late(),
             // The address does not change by waiting.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                Failed::for_good(format!("the model cannot be asked at {host}: {why}")).into()
+                Failed::for_good(format!("the model cannot be asked at {host}: {why}"))
             }
-            _ => Failed::for_now(format!("the model cannot be reached at {host}: {why}")).into(),
+            _ => Failed::for_now(format!("the model cannot be reached at {host}: {why}")),
         }
     }
 
@@ -330,7 +333,7 @@ impl Client {
 enum Piece {
     /// So many tokens have come.
     Tokens(usize),
-    Ended(Result<Reply, Attempt>),
+    Ended(Result<Reply, Failed>),
 }
 
 fn read_stream(reader: &mut impl Read, tell: &Sender<Piece>) -> Result<Reply, String> {
@@ -371,10 +374,4 @@ fn note_usage(usage: &mut Usage, question: &Question, reply: &Reply) {
     usage.requests = usage.requests.saturating_add(1);
     usage.prompt_tokens = usage.prompt_tokens.saturating_add(prompt);
     usage.completion_tokens = usage.completion_tokens.saturating_add(completion);
-}
-
-impl From<Failed> for Attempt {
-    fn from(failed: Failed) -> Self {
-        Self { failed, retry_after: None }
-    }
 }

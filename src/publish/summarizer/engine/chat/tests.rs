@@ -126,7 +126,7 @@ fn summarize(limits: Limits, talk: &Talk) -> Result<Written, Unwritten> {
 
 fn failure(limits: Limits) -> (String, bool) {
     match summarize(limits, &talk(3)).map_err(|unwritten| unwritten.error) {
-        Err(EngineError::Failed { message, is_retryable }) => (message, is_retryable),
+        Err(EngineError::Failed { message, is_retryable, .. }) => (message, is_retryable),
         other => panic!("{other:?}"),
     }
 }
@@ -244,12 +244,20 @@ fn what_may_pass_is_asked_again() {
 }
 
 #[test]
-fn a_server_that_wants_more_time_than_there_is_is_not_waited_for() {
-    let busy = answer("503 Service Unavailable", "Retry-After: 99999999999999999\r\n", "");
-    let model = Model::answering(vec![busy]);
-    let (message, is_retryable) = failure(model.limits());
-    assert_eq!(message, "The model's server cannot answer now (503)");
-    assert!(is_retryable && model.asked().len() == 1);
+fn a_server_that_wants_more_time_than_there_is_is_waited_for_elsewhere() {
+    let check = |limits: &dyn Fn(Limits) -> Limits, wanted: u64| {
+        let headers = format!("Retry-After: {wanted}\r\n");
+        let model = Model::answering(vec![answer("503 Service Unavailable", &headers, "")]);
+        let message = "The model's server cannot answer now (503)".to_owned();
+        let retry_after = Some(Duration::from_secs(wanted));
+        let expected = EngineError::Failed { message, is_retryable: true, retry_after };
+        let unwritten = summarize(limits(model.limits()), &talk(3)).unwrap_err();
+        assert_eq!((unwritten.error, model.asked().len()), (expected, 1));
+    };
+    check(&|limits| limits, 301);
+    check(&|limits| limits, 99_999_999_999_999_999);
+    check(&|limits| Limits { timeout: Duration::from_secs(20), ..limits }, 21);
+    check(&|limits| Limits { attempts: 1, ..limits }, 1);
 }
 
 #[test]

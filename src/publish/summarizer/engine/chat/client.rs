@@ -1,25 +1,22 @@
 //! Questions over HTTP, asked again while that may help.
-//!
-//! Each is asked on a thread of its own, which says how far its answer is: so whoever waits can leave off at any
-//! time, whatever the server does. What it leaves behind ends with its own time-out.
 
-use std::io::Read;
+// One question on its way.
+mod exchange;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use http::StatusCode;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use ureq::Agent;
+use ureq::config::Config;
 
+use self::exchange::Marks;
 use super::parts::tokens;
 use super::prompt::Question;
-use super::refusal::{refused, shown};
-use super::reply::{Reply, Stream};
+use super::reply::Reply;
 use super::{Limits, Secret, Usage};
 use crate::clock::Clock;
 
@@ -30,8 +27,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A server that wants to be left alone for longer is not waited for here, but by whoever wants a summary.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// An answer has no more bytes: far more than a summary can.
-const MAX_ANSWER_BYTES: u64 = 4 << 20;
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failed {
@@ -96,7 +91,7 @@ impl Form {
 /// Asks questions.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    agent: Agent,
+    config: Config,
     url: String,
     key: Secret,
     stream: bool,
@@ -105,6 +100,7 @@ pub(super) struct Client {
     pub(super) first_pause: Duration,
     /// The latest that was answered.
     form: Arc<Mutex<Form>>,
+    marks: Arc<Marks>,
     clock: Arc<dyn Clock>,
 }
 
@@ -122,7 +118,7 @@ impl Client {
             .proxy(None)
             .build();
         Self {
-            agent: config.into(),
+            config,
             url: format!("{}/chat/completions", limits.base_url.trim_end_matches('/')),
             key: limits.api_key.clone(),
             stream: limits.stream,
@@ -130,6 +126,7 @@ impl Client {
             request_timeout: limits.request_timeout,
             first_pause: FIRST_PAUSE,
             form: Arc::default(),
+            marks: Arc::default(),
             clock,
         }
     }
@@ -198,56 +195,6 @@ impl Client {
         }
     }
 
-    fn try_once(
-        &self,
-        request: &Request<'_>,
-        form: Form,
-        watch: &mut Watch<'_>,
-    ) -> Result<Reply, Failed> {
-        let left = request.deadline.map(|at| at.saturating_duration_since(self.clock.now()));
-        let timeout = left.map_or(self.request_timeout, |left| left.min(self.request_timeout));
-        if timeout.is_zero() {
-            return Err(late());
-        }
-        let (tell, told) = bounded(64);
-        let (client, body) = (self.clone(), self.body(request, form));
-        let ask = move || {
-            let outcome = client.send(&body, timeout, &tell);
-            // Whoever asked may have left.
-            let _ = tell.send(Piece::Ended(outcome));
-        };
-        let thread = thread::Builder::new().name("model".into()).spawn(ask);
-        thread.map_err(|error| Failed::for_now(format!("cannot ask the model: {error}")))?;
-        self.listen(&told, timeout, watch)
-    }
-
-    fn listen(
-        &self,
-        told: &Receiver<Piece>,
-        timeout: Duration,
-        watch: &mut Watch<'_>,
-    ) -> Result<Reply, Failed> {
-        // The thread's own time-out comes first, unless the server sends a byte now and then.
-        let deadline = self.clock.now() + timeout + TICK;
-        let mut written = 0;
-        loop {
-            if watch(written).is_break() {
-                return Err(Failed::Stopped);
-            }
-            if self.clock.now() >= deadline {
-                return Err(late());
-            }
-            match told.recv_timeout(TICK) {
-                Ok(Piece::Tokens(count)) => written = count,
-                Ok(Piece::Ended(outcome)) => return outcome,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Failed::for_now("asking the model failed"));
-                }
-            }
-        }
-    }
-
     fn body(&self, request: &Request<'_>, form: Form) -> String {
         let mut body = json!({
             "model": request.model,
@@ -267,101 +214,6 @@ impl Client {
         }
         body.to_string()
     }
-
-    fn send(&self, body: &str, timeout: Duration, tell: &Sender<Piece>) -> Result<Reply, Failed> {
-        let mut request = self.agent.post(&self.url).config().timeout_global(Some(timeout)).build();
-        request = request.header(CONTENT_TYPE, "application/json");
-        let accepted = if self.stream { "text/event-stream" } else { "application/json" };
-        request = request.header(ACCEPT, accepted);
-        if !self.key.reveal().is_empty() {
-            request = request.header(AUTHORIZATION, format!("Bearer {}", self.key.reveal()));
-        }
-        let response = request.send(body).map_err(|error| self.unreached(&error))?;
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| self.wait_for(text));
-        let (status, kind) = (response.status(), response.headers().get(CONTENT_TYPE));
-        let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        let mut reader = response.into_body().into_reader().take(MAX_ANSWER_BYTES);
-        if status != StatusCode::OK {
-            let mut said = Vec::new();
-            // What it says is read as far as it comes.
-            let _ = reader.take(64 << 10).read_to_end(&mut said);
-            let failed = refused(status, &String::from_utf8_lossy(&said), &self.key);
-            return Err(failed.after(retry_after));
-        }
-        let broken = |why: String| {
-            let why = shown(&why, &self.key);
-            Failed::for_now(format!("The model's answer: {why}"))
-        };
-        if is_stream {
-            return read_stream(&mut reader, tell).map_err(broken);
-        }
-        let mut said = String::new();
-        reader.read_to_string(&mut said).map_err(|error| broken(error.to_string()))?;
-        let mut reply = Reply::default();
-        reply.take(&said).map_err(broken)?;
-        Ok(reply)
-    }
-
-    fn unreached(&self, error: &ureq::Error) -> Failed {
-        // Without a name and a password, if somebody has put them there.
-        let host = self.url.split('/').nth(2).unwrap_or_default().rsplit('@').next();
-        let host = host.unwrap_or_default();
-        let why = shown(&error.to_string(), &self.key);
-        match error {
-            ureq::Error::Timeout(_) => late(),
-            // The address does not change by waiting.
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                Failed::for_good(format!("the model cannot be asked at {host}: {why}"))
-            }
-            _ => Failed::for_now(format!("the model cannot be reached at {host}: {why}")),
-        }
-    }
-
-    /// How long to wait by a `Retry-After` header: seconds, or a date (RFC 9110, section 10.2.3).
-    fn wait_for(&self, text: &str) -> Option<Duration> {
-        if let Ok(seconds) = text.trim().parse::<u64>() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let date: SystemTime = httpdate::parse_http_date(text).ok()?;
-        let now = UNIX_EPOCH + Duration::from_millis(self.clock.unix_ms());
-        Some(date.duration_since(now).unwrap_or_default())
-    }
-}
-
-/// What the asking thread tells.
-enum Piece {
-    /// So many tokens have come.
-    Tokens(usize),
-    Ended(Result<Reply, Failed>),
-}
-
-fn read_stream(reader: &mut impl Read, tell: &Sender<Piece>) -> Result<Reply, String> {
-    let mut stream = Stream::default();
-    let mut buffer = [0; 8 << 10];
-    loop {
-        let bytes = reader.read(&mut buffer).map_err(|error| error.to_string())?;
-        if bytes == 0 {
-            break;
-        }
-        stream.feed(&buffer[..bytes])?;
-        let written = Piece::Tokens(tokens(&stream.reply.text));
-        if stream.is_done || tell.send(written).is_err() {
-            break;
-        }
-    }
-    // Some servers do not say that they are done; without a word, something is missing.
-    if stream.is_done || !stream.reply.text.is_empty() && stream.reply.tokens.is_some() {
-        Ok(stream.reply)
-    } else {
-        Err("it broke off".to_owned())
-    }
-}
-
-fn late() -> Failed {
-    Failed::for_now(
-        "The model did not answer in time (openai_request_timeout_seconds, openai_timeout_seconds).",
-    )
 }
 
 /// What an answer took: by the server's count, or else by ours.

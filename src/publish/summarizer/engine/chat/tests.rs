@@ -1,6 +1,7 @@
 //! A model's server in the test, which answers as it was told to; also as no server should.
 
 mod forms;
+mod leaving;
 mod refusals;
 mod usage;
 
@@ -282,22 +283,6 @@ fn what_was_answered_is_counted_though_nothing_comes_of_it() {
     let expected =
         Usage { requests: 2, prompt_tokens: 200, completion_tokens: 20, cost_micros: 160 };
     assert_eq!(unwritten.usage, expected);
-}
-
-#[test]
-fn whoever_does_not_want_it_any_more_does_not_wait_for_it() {
-    // It takes connections and says nothing.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let limits = Limits {
-        base_url: format!("http://{}", silent.local_addr().unwrap()),
-        ..Limits::default()
-    };
-    let mut looks = 0;
-    let stopped = chat(limits).summarize(&talk(3), &mut |_| {
-        looks += 1;
-        if looks > 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    assert_eq!(stopped.unwrap_err().error, EngineError::Stopped);
 }
 
 #[test]

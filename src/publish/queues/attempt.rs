@@ -101,6 +101,9 @@ pub(super) fn failed(
     failed_until(job, report, Duration::ZERO, now_ms)
 }
 
+/// So long is an error that is told while the next attempt is waited for.
+const MAX_REASON_BYTES: usize = 500;
+
 /// The same with a pause that is not shorter than this.
 fn failed_until(
     job: &mut Job,
@@ -117,15 +120,14 @@ fn failed_until(
     }
     let pause = assignment.backoff.after(assignment.failures).max(at_least);
     assignment.due_ms = now_ms + pause.as_millis() as u64;
+    let (next, of, seconds) = (assignment.failures + 1, assignment.attempts, pause.as_secs_f64());
+    // Why, for those who come while it waits; an error may be as long as an event.
+    let why = report.error.as_deref().filter(|error| error.len() <= MAX_REASON_BYTES);
+    let why = why.map_or(".".to_owned(), |error| format!(": {error}"));
     let next = Report {
         attempt: Some(attempt + 1),
         stage: Some("waiting".into()),
-        message: Some(format!(
-            "Attempt {} of {} begins in {:.1} s.",
-            assignment.failures + 1,
-            assignment.attempts,
-            pause.as_secs_f64()
-        )),
+        message: Some(format!("Attempt {next} of {of} begins in {seconds:.1} s{why}")),
         ..Report::of(JobStatus::Pending)
     };
     Ok(vec![report, next])

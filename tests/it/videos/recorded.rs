@@ -131,7 +131,10 @@ fn a_site_that_wants_no_more_questions_is_asked_again_later() {
         }
     };
     let message = waiting["message"].as_str().unwrap();
-    assert!(message.ends_with(": Attempt 2 of 3 begins in 60.0 s."), "{message}");
+    assert!(
+        message.contains(": Attempt 2 of 3 begins in 60.0 s: The video's site takes no more"),
+        "{message}"
+    );
     let job = server.get("/api/v1/jobs?status=pending").json()["jobs"][0].clone();
     assert_eq!(job["attempt"], 2, "{job:#}");
     cancel(&server, taken.json()["batch_id"].as_str().unwrap());

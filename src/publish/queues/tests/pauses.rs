@@ -24,7 +24,7 @@ fn an_attempt_waits_for_as_long_as_it_must_and_not_less_than_the_queue_wants() {
         house.await_counts((0, 0, 0, 0, 1));
         let present = house.await_job(&job, |job| job.present.attempt == 2).present;
         assert_eq!((present.status, present.stage.as_str()), (JobStatus::Pending, "waiting"));
-        assert_eq!(present.message, format!("Attempt 2 of 3 begins in {pause}.0 s."));
+        assert_eq!(present.message, format!("Attempt 2 of 3 begins in {pause}.0 s: busy"));
         clock.advance(Duration::from_secs(pause - 1));
         assert_eq!(house.counts(), (0, 0, 0, 0, 1));
         clock.advance(Duration::from_secs(1));

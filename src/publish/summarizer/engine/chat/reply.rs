@@ -17,6 +17,8 @@ pub(super) struct Reply {
     pub tokens: Option<(u64, u64)>,
     /// The model was cut off, because the answer became too long.
     pub is_cut: bool,
+    /// The model has said why it ended.
+    pub has_ended: bool,
 }
 
 /// Both forms: `message` of a whole answer, `delta` of a piece.
@@ -70,6 +72,7 @@ impl Reply {
             let said = choice.message.and_then(|said| said.content);
             self.text.push_str(said.as_deref().unwrap_or_default());
             self.is_cut |= choice.finish_reason.as_deref() == Some("length");
+            self.has_ended |= choice.finish_reason.is_some();
         }
         let counted =
             completion.usage.map(|tokens| (tokens.prompt_tokens, tokens.completion_tokens));
@@ -125,7 +128,10 @@ mod tests {
         let json = r#"{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},
             "finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}}"#;
         reply.take(json).unwrap();
-        assert_eq!(reply, Reply { text: "Hi".into(), tokens: Some((5, 1)), is_cut: false });
+        assert_eq!(
+            reply,
+            Reply { text: "Hi".into(), tokens: Some((5, 1)), is_cut: false, has_ended: true }
+        );
         assert!(reply.take("<html>").unwrap_err().starts_with("it is no chat completion"));
     }
 
@@ -143,7 +149,7 @@ mod tests {
             }
             assert_eq!(
                 stream.reply,
-                Reply { text: "Hi".into(), tokens: Some((5, 1)), is_cut: true }
+                Reply { text: "Hi".into(), tokens: Some((5, 1)), is_cut: true, has_ended: true }
             );
             assert!(stream.is_done);
         }
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_line_that_was_cut_off_is_left_out() {
-        let reply = |text: &str, is_cut| Reply { text: text.into(), tokens: None, is_cut };
+        let reply = |text: &str, is_cut| Reply { text: text.into(), is_cut, ..Reply::default() };
         assert_eq!(reply("a\nb", true).whole_lines(), "a");
         assert_eq!(reply("a\nb", false).whole_lines(), "a\nb");
         assert_eq!(reply("a", true).whole_lines(), "a");

@@ -214,7 +214,7 @@ fn read_stream(reader: &mut impl Read, tell: &Sender<Piece>) -> Result<Reply, St
         }
     }
     // Some servers do not say that they are done; without a word, something is missing.
-    if stream.is_done || !stream.reply.text.is_empty() && stream.reply.tokens.is_some() {
+    if stream.is_done || !stream.reply.text.is_empty() && stream.reply.has_ended {
         Ok(stream.reply)
     } else {
         Err("it broke off".to_owned())

@@ -15,6 +15,9 @@ use crate::publish::summarizer::transcript::{Cue, Fingerprint, Transcript};
 
 const A_DAY_MS: u64 = 86_400_000;
 
+/// More than that nothing took in a day, whatever a model's server says: sums over all days stay whole numbers.
+const MOST_A_DAY: i64 = 1_000_000_000_000_000;
+
 impl Library {
     /// A video that was looked up not long ago with the same wish for a language; empty is none.
     pub fn video(&self, key: &str, wanted: &str) -> Result<Option<KnownVideo>, LibraryError> {
@@ -171,26 +174,28 @@ fn note_usage(
     }
     let mut note = transaction.prepare_cached(
         "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (model, day) DO UPDATE SET
-         requests = requests + excluded.requests,
-         prompt_tokens = prompt_tokens + excluded.prompt_tokens,
-         completion_tokens = completion_tokens + excluded.completion_tokens,
-         cost_micros = cost_micros + excluded.cost_micros",
+         requests = min(requests + excluded.requests, ?7),
+         prompt_tokens = min(prompt_tokens + excluded.prompt_tokens, ?7),
+         completion_tokens = min(completion_tokens + excluded.completion_tokens, ?7),
+         cost_micros = min(cost_micros + excluded.cost_micros, ?7)",
     )?;
     let day = (now_ms / A_DAY_MS) as i64;
     let [requests, prompt, completion, cost] =
-        [usage.requests, usage.prompt_tokens, usage.completion_tokens, usage.cost_micros]
-            .map(|number| i64::try_from(number).unwrap_or(i64::MAX));
-    note.execute(params![model, day, requests, prompt, completion, cost]).map(drop)
+        [usage.requests, usage.prompt_tokens, usage.completion_tokens, usage.cost_micros].map(
+            |number| i64::try_from(number).map_or(MOST_A_DAY, |number| number.min(MOST_A_DAY)),
+        );
+    note.execute(params![model, day, requests, prompt, completion, cost, MOST_A_DAY]).map(drop)
 }
 
 /// What each model took, over all time.
 pub(super) fn usage(connection: &Connection) -> rusqlite::Result<Vec<(String, Usage)>> {
     let mut query = connection.prepare_cached(
-        "SELECT model, sum(requests), sum(prompt_tokens), sum(completion_tokens), sum(cost_micros)
+        "SELECT model, sum(min(requests, ?1)), sum(min(prompt_tokens, ?1)),
+                sum(min(completion_tokens, ?1)), sum(min(cost_micros, ?1))
          FROM usage GROUP BY model ORDER BY model",
     )?;
     let number = |row: &Row<'_>, index| row.get::<_, i64>(index).map(|number| number as u64);
-    let rows = query.query_map([], |row| {
+    let rows = query.query_map([MOST_A_DAY], |row| {
         let usage = Usage {
             requests: number(row, 1)?,
             prompt_tokens: number(row, 2)?,

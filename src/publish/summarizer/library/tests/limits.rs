@@ -51,3 +51,20 @@ fn a_transcript_that_is_being_summarized_is_left_alone() {
     house.add("2", "me", false, "Two.");
     assert!(house.library.transcript(busy).unwrap().is_none());
 }
+
+#[test]
+fn what_a_model_is_said_to_have_taken_never_stops_it() {
+    let house = House::new(Limits::default());
+    let absurd = Usage { requests: 1, prompt_tokens: u64::MAX, ..Usage::default() };
+    for name in ["1", "2"] {
+        house.clock.advance(Duration::from_secs(86_400));
+        house.library.note_usage("m", absurd).unwrap();
+        house.add(name, "me", false, "One.");
+    }
+    // As an older version has written it down.
+    let set = "UPDATE usage SET prompt_tokens = 9223372036854775807";
+    house.library.0.connections.write(|transaction| transaction.execute(set, [])).unwrap();
+    house.add("3", "me", false, "Two.");
+    let (_, usage) = house.library.figures().unwrap().usage.remove(0);
+    assert!(usage.requests == 5 && usage.prompt_tokens > 1_000_000_000, "{usage:?}");
+}

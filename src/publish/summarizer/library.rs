@@ -47,7 +47,7 @@ pub use self::uploads::UploadId;
 
 use self::connections::Connections;
 use super::engine::{Summary, Usage, Written};
-use super::transcript::Fingerprint;
+use super::transcript::{Fingerprint, Transcript};
 use super::videos::Video;
 use crate::clock::Clock;
 use crate::event::topic::Identifier;
@@ -59,7 +59,8 @@ pub struct Limits {
     pub max_summaries: usize,
     /// Bytes of summaries that are kept; the newest always is. 0 is no limit.
     pub max_summary_bytes: usize,
-    /// Bytes of transcripts that are kept, compressed; the newest summary's always is. 0 is no limit.
+    /// Bytes of transcripts that are kept, compressed; those that nothing was made from go first, the newest
+    /// always is kept. 0 is no limit.
     pub max_transcript_bytes: usize,
     /// How long a summary is kept; zero: for ever.
     pub summary_age: Duration,
@@ -146,8 +147,8 @@ pub struct Content {
 pub enum Made {
     /// It was there: the number of its content.
     Found(i64),
-    /// It is new.
-    Written(Written),
+    /// It is new, and made of this.
+    Written(Written, Transcript),
 }
 
 /// Where a summary came from.

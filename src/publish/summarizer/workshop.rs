@@ -105,15 +105,29 @@ impl Workshop {
         };
         let _turn = self.take_turn(format!("summary {key:?}"), course)?;
         let found = if manner.refresh { None } else { self.library.content(&key)? };
+        let title = heard.talk.title.clone();
+        let language = heard.talk.language.clone();
         let made = if let Some(content) = found {
             Made::Found(content.number)
         } else {
             course.enter(Stage::Summarize, "Summarizing")?;
             let mut watch = |percent| course.within(percent);
-            Made::Written(self.write(&*engine, &heard.talk, &mut watch)?)
+            let written = self.write(&*engine, &heard.talk, &mut watch)?;
+            Made::Written(written, heard.talk.transcript)
         };
         course.enter(Stage::Store, "Keeping the summary")?;
-        self.keep(part, heard, key, made)
+        self.keep(&NewSummary {
+            id: item.id.clone(),
+            session: part.submission.session.clone(),
+            // What has a public address is no secret.
+            is_shared: heard.video.is_some(),
+            title,
+            playlist: item.playlist.clone(),
+            video: heard.video.map(|known| known.video),
+            language,
+            key,
+            made,
+        })
     }
 
     /// What is said in a video.
@@ -143,10 +157,11 @@ impl Workshop {
             video: found.video,
             language: captions.language,
             is_automatic: captions.is_automatic,
-            transcript: self.library.put_transcript(&transcript)?,
+            transcript: transcript.fingerprint(),
             fetched_ms: self.clock.unix_ms(),
         };
-        self.library.put_video(video.key(), wanted.unwrap_or_default(), &known)?;
+        let wanted = wanted.unwrap_or_default();
+        self.library.put_video(video.key(), wanted, &known, &transcript)?;
         Ok(Heard::of_video(video, known, transcript, course))
     }
 
@@ -177,7 +192,8 @@ impl Workshop {
         let (format, body) = sent.ok_or_else(lost)?;
         let transcript = Transcript::parse(format, &body);
         let transcript = transcript.map_err(|error| Failure::for_good(error.to_string()))?;
-        let fingerprint = self.library.put_transcript(&transcript)?;
+        // It is kept with its summary; what came to nothing is not.
+        let fingerprint = transcript.fingerprint();
         let talk = Talk {
             title: item.title.clone(),
             language: manner.language.clone(),
@@ -197,26 +213,8 @@ impl Workshop {
         turn.ok_or_else(|| Failure::retryable("It was left off."))
     }
 
-    fn keep(
-        &self,
-        part: &Part,
-        heard: Heard,
-        key: ContentKey,
-        made: Made,
-    ) -> Result<Value, Failure> {
-        let item = part.item();
-        let added = self.library.add(&NewSummary {
-            id: item.id.clone(),
-            session: part.submission.session.clone(),
-            // What has a public address is no secret.
-            is_shared: heard.video.is_some(),
-            title: heard.talk.title,
-            playlist: item.playlist.clone(),
-            video: heard.video.map(|known| known.video),
-            language: heard.talk.language,
-            key,
-            made,
-        })?;
+    fn keep(&self, new: &NewSummary) -> Result<Value, Failure> {
+        let added = self.library.add(new)?;
         self.news.evicted(added.evicted);
         let summary = added.summary;
         // Jobs are seen by everyone; what was sent along is its session's.

@@ -10,7 +10,7 @@ use flate2::write::ZlibEncoder;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::de::DeserializeOwned;
 
-use super::{Content, ContentKey, KnownVideo, Library, LibraryError, Usage, Written};
+use super::{Content, ContentKey, KnownVideo, Library, LibraryError, Usage, Written, shelf};
 use crate::publish::summarizer::transcript::{Cue, Fingerprint, Transcript};
 
 const A_DAY_MS: u64 = 86_400_000;
@@ -34,15 +34,19 @@ impl Library {
         Ok(found.filter(is_fresh))
     }
 
-    /// Remembers a video that was looked up.
+    /// Remembers a video that was looked up, and what is said in it. Transcripts that nothing was made from may
+    /// have to make room; this one stays.
     pub fn put_video(
         &self,
         key: &str,
         wanted: &str,
         known: &KnownVideo,
+        transcript: &Transcript,
     ) -> Result<(), LibraryError> {
-        let facts = text(&known.video)?;
+        let (facts, cues) = (text(&known.video)?, deflate(transcript)?);
+        let now_ms = self.0.clock.unix_ms();
         self.0.connections.write(|transaction| {
+            put_transcript(transaction, known.transcript, &cues, now_ms)?;
             let mut put = transaction.prepare_cached(
                 "INSERT OR REPLACE INTO video
                  (key, wanted, facts, language, is_automatic, transcript, fetched_ms)
@@ -57,24 +61,8 @@ impl Library {
                 known.transcript.bytes(),
                 known.fetched_ms as i64,
             ])?;
-            Ok(())
+            Ok(shelf::shed_unused(transaction, &self.0.limits, Some(known.transcript))?)
         })
-    }
-
-    /// Keeps what was said.
-    pub fn put_transcript(&self, transcript: &Transcript) -> Result<Fingerprint, LibraryError> {
-        let fingerprint = transcript.fingerprint();
-        let cues = deflate(&transcript.cues)?;
-        let now_ms = self.0.clock.unix_ms() as i64;
-        self.0.connections.write(|transaction| {
-            let mut put = transaction.prepare_cached(
-                "INSERT INTO transcript (fingerprint, cues, bytes, used_ms) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (fingerprint) DO UPDATE SET used_ms = excluded.used_ms",
-            )?;
-            put.execute(params![fingerprint.bytes(), cues, cues.len() as i64, now_ms])?;
-            Ok::<_, LibraryError>(())
-        })?;
-        Ok(fingerprint)
     }
 
     /// What was said, if it is still kept.
@@ -105,6 +93,20 @@ fn known_video(row: &Row<'_>) -> rusqlite::Result<KnownVideo> {
         transcript: Fingerprint::from_bytes(row.get(3)?),
         fetched_ms: row.get::<_, i64>(4)? as u64,
     })
+}
+
+/// Keeps what was said, deflated.
+pub(super) fn put_transcript(
+    transaction: &Transaction<'_>,
+    fingerprint: Fingerprint,
+    cues: &[u8],
+    now_ms: u64,
+) -> rusqlite::Result<()> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO transcript (fingerprint, cues, bytes, used_ms) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (fingerprint) DO UPDATE SET used_ms = excluded.used_ms",
+    )?;
+    put.execute(params![fingerprint.bytes(), cues, cues.len() as i64, now_ms as i64]).map(drop)
 }
 
 pub(super) fn transcript(
@@ -210,10 +212,11 @@ pub(super) fn usage(connection: &Connection) -> rusqlite::Result<Vec<(String, Us
 /// A cue as it is written down: its times in milliseconds, and its text.
 type StoredCue = (Option<u64>, Option<u64>, String);
 
-fn deflate(cues: &[Cue]) -> Result<Vec<u8>, LibraryError> {
+pub(super) fn deflate(transcript: &Transcript) -> Result<Vec<u8>, LibraryError> {
     let ms = |time: Option<Duration>| time.map(|time| time.as_millis() as u64);
+    let cues = transcript.cues.iter();
     let cues: Vec<(_, _, &str)> =
-        cues.iter().map(|cue| (ms(cue.start), ms(cue.end), cue.text.as_str())).collect();
+        cues.map(|cue| (ms(cue.start), ms(cue.end), cue.text.as_str())).collect();
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     let written = encoder.write_all(text(&cues)?.as_bytes()).and_then(|()| encoder.finish());
     written.map_err(|error| LibraryError::Database(error.to_string()))

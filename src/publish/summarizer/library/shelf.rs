@@ -12,6 +12,7 @@ use super::{
     search, uploads,
 };
 use crate::event::topic::Identifier;
+use crate::publish::summarizer::transcript::Fingerprint;
 
 /// The columns of a summary with those of its content, in the order that [`kept`] reads.
 pub(super) const COLUMNS: &str = "s.id, s.session, s.is_shared, s.title, s.playlist, s.video, \
@@ -34,10 +35,18 @@ impl Library {
     pub fn add(&self, new: &NewSummary) -> Result<Added, LibraryError> {
         let now_ms = self.0.clock.unix_ms();
         let limits = &self.0.limits;
+        // Before anybody has to wait for the connection.
+        let cues = match &new.made {
+            Made::Found(_) => None,
+            Made::Written(_, transcript) => Some(cache::deflate(transcript)?),
+        };
         let added = self.0.connections.write(|transaction| {
+            if let Some(cues) = &cues {
+                cache::put_transcript(transaction, new.key.transcript, cues, now_ms)?;
+            }
             let (content, source) = match &new.made {
                 Made::Found(content) => (*content, SummarySource::Cache),
-                Made::Written(written) => {
+                Made::Written(written, _) => {
                     let content = cache::put_content(transaction, &new.key, written, now_ms)?;
                     (content, SummarySource::Generated)
                 }
@@ -216,14 +225,9 @@ fn make_room(
     };
     let age_ms = limits.summary_age.as_millis() as u64;
     let oldest_ms = if age_ms == 0 { 0 } else { now_ms.saturating_sub(age_ms) };
+    // First those that are only there in case they are asked for: what is too much then is of summaries.
+    shed_unused(transaction, limits, None)?;
     let mut totals = totals(transaction)?;
-    if limits.max_transcript_bytes != 0
-        && totals.transcript_bytes > limits.max_transcript_bytes as u64
-    {
-        // First those that are only there in case they are asked for.
-        drop_unused(transaction, now_ms)?;
-        totals = self::totals(transaction)?;
-    }
     let mut oldest = transaction
         .prepare_cached("SELECT number, created_ms FROM summary ORDER BY number LIMIT 1")?;
     loop {
@@ -254,13 +258,22 @@ fn drop_summary(transaction: &Transaction<'_>, number: i64) -> rusqlite::Result<
          AND NOT EXISTS (SELECT 1 FROM summary WHERE content = ?1)",
     )?;
     drop_content.execute([content])?;
+    drop_transcript(transaction, transcript)
+}
+
+/// Takes a transcript away that nothing is made from, and the videos that it is of. Whoever is at it meanwhile
+/// puts it there again with its summary.
+fn drop_transcript(transaction: &Transaction<'_>, fingerprint: [u8; 32]) -> rusqlite::Result<()> {
     let mut drop_transcript = transaction.prepare_cached(
         "DELETE FROM transcript WHERE fingerprint = ?1
          AND NOT EXISTS (SELECT 1 FROM content WHERE transcript = ?1)",
     )?;
-    // Whoever is at it meanwhile puts it there again before its summary is kept.
-    drop_transcript.execute([transcript])?;
-    Ok(())
+    drop_transcript.execute([fingerprint])?;
+    let mut drop_videos = transaction.prepare_cached(
+        "DELETE FROM video WHERE transcript = ?1
+         AND NOT EXISTS (SELECT 1 FROM transcript WHERE fingerprint = ?1)",
+    )?;
+    drop_videos.execute([fingerprint]).map(drop)
 }
 
 /// Takes a summary's row, its words and its former ids away.
@@ -275,35 +288,51 @@ fn forget(transaction: &Transaction<'_>, number: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// How long a transcript is left alone of which nothing was made: somebody may be making it.
-const UNUSED_MS: u64 = 3_600_000;
-
-/// Takes away the transcripts that nothing was made from, and the videos of which no transcript is left.
-fn drop_unused(transaction: &Transaction<'_>, now_ms: u64) -> rusqlite::Result<()> {
-    let before = now_ms.saturating_sub(UNUSED_MS) as i64;
-    let mut drop_transcripts = transaction.prepare_cached(
-        "DELETE FROM transcript WHERE used_ms < ?1 AND NOT EXISTS
-         (SELECT 1 FROM content WHERE content.transcript = fingerprint)",
+/// Lets transcripts go that nothing was made from, but for the newest, until what is left is within the limit.
+/// What was put there first goes first.
+pub(super) fn shed_unused(
+    transaction: &Transaction<'_>,
+    limits: &Limits,
+    newest: Option<Fingerprint>,
+) -> rusqlite::Result<()> {
+    let max_bytes = limits.max_transcript_bytes as u64;
+    let mut excess_bytes = transcript_bytes(transaction)?.saturating_sub(max_bytes);
+    if max_bytes == 0 || excess_bytes == 0 {
+        return Ok(());
+    }
+    let mut query = transaction.prepare_cached(
+        "SELECT fingerprint, bytes FROM transcript WHERE fingerprint IS NOT ?1
+         AND NOT EXISTS (SELECT 1 FROM content WHERE content.transcript = fingerprint)
+         ORDER BY used_ms, rowid",
     )?;
-    drop_transcripts.execute([before])?;
-    let mut drop_videos = transaction.prepare_cached(
-        "DELETE FROM video WHERE NOT EXISTS
-         (SELECT 1 FROM transcript WHERE fingerprint = video.transcript)",
-    )?;
-    drop_videos.execute([])?;
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64));
+    let newest = newest.map(|newest| newest.bytes().to_vec());
+    let unused = query.query_map([newest], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    for (fingerprint, bytes) in unused {
+        drop_transcript(transaction, fingerprint)?;
+        excess_bytes = excess_bytes.saturating_sub(bytes);
+        if excess_bytes == 0 {
+            break;
+        }
+    }
     Ok(())
 }
 
 /// What the library holds.
 pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
-    let number = |query: &str| -> rusqlite::Result<u64> {
-        let mut query = connection.prepare_cached(query)?;
-        query.query_row([], |row| row.get::<_, i64>(0)).map(|number| number as u64)
-    };
     Ok(Totals {
-        summaries: number("SELECT count(*) FROM summary")?,
-        summary_bytes: number("SELECT coalesce(sum(bytes), 0) FROM content")?,
-        transcript_bytes: number("SELECT coalesce(sum(bytes), 0) FROM transcript")?,
+        summaries: number(connection, "SELECT count(*) FROM summary")?,
+        summary_bytes: number(connection, "SELECT coalesce(sum(bytes), 0) FROM content")?,
+        transcript_bytes: transcript_bytes(connection)?,
         upload_bytes: uploads::bytes(connection)?,
     })
+}
+
+fn transcript_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    number(connection, "SELECT coalesce(sum(bytes), 0) FROM transcript")
+}
+
+fn number(connection: &Connection, query: &str) -> rusqlite::Result<u64> {
+    let mut query = connection.prepare_cached(query)?;
+    query.query_row([], |row| row.get::<_, i64>(0)).map(|number| number as u64)
 }

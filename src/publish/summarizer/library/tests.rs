@@ -37,7 +37,7 @@ impl House {
 
     fn new_summary(&self, name: &str, session: &str, is_shared: bool, said: &str) -> NewSummary {
         let transcript = Transcript::parse(Format::Text, said).unwrap();
-        let fingerprint = self.library.put_transcript(&transcript).unwrap();
+        let fingerprint = transcript.fingerprint();
         let sentence = said.split_inclusive('.').next().unwrap().to_owned();
         let key_sentence =
             KeySentence { text: sentence, start: None, index: Some(0), chapter: None };
@@ -67,7 +67,7 @@ impl House {
                 language: "en".into(),
                 transcript: fingerprint,
             },
-            made: Made::Written(Written { summary, usage }),
+            made: Made::Written(Written { summary, usage }, transcript),
         }
     }
 
@@ -142,10 +142,10 @@ fn a_video_is_known_for_a_while() {
         video: house.new_summary("x", "me", true, "X.").video.unwrap(),
         language: "en".into(),
         is_automatic: true,
-        transcript: house.library.put_transcript(&transcript).unwrap(),
+        transcript: transcript.fingerprint(),
         fetched_ms: house.clock.unix_ms(),
     };
-    house.library.put_video("key", "", &known).unwrap();
+    house.library.put_video("key", "", &known, &transcript).unwrap();
     assert_eq!(house.library.video("key", "").unwrap(), Some(known.clone()));
     assert_eq!(house.library.video("key", "de").unwrap(), None);
     assert_eq!(house.library.transcript(known.transcript).unwrap(), Some(transcript));
@@ -230,8 +230,8 @@ fn a_full_disk_is_an_error_and_changes_nothing() {
         })
         .unwrap();
     let words: Vec<_> = (0..200_000).map(|n| format!("Word{n}.")).collect();
-    let transcript = Transcript::parse(Format::Text, &words.join(" ")).unwrap();
-    let error = house.library.put_transcript(&transcript).unwrap_err();
+    let long = house.new_summary("2", "me", false, &words.join(" "));
+    let error = house.library.add(&long).unwrap_err();
     assert!(matches!(&error, LibraryError::Database(text) if text.contains("full")), "{error}");
     assert_eq!(house.titles("me", &all()), ["Title 1"]);
 }

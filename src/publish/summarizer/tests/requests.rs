@@ -112,6 +112,19 @@ fn what_others_say_of_a_job_is_no_summary() {
 }
 
 #[test]
+fn what_was_sent_and_came_to_nothing_does_not_stay() {
+    let mut bench = Bench::slow(&Limits::default());
+    bench.submit("me", talks(&["unlucky"])).unwrap();
+    bench.let_all();
+    let last = json_of(&bench.until("status", "completed"));
+    assert_eq!(last["failed"], json!(1));
+    assert_eq!(bench.summarizer.library().figures().unwrap().transcript_bytes, 0);
+    bench.submit("me", talks(&["luck"])).unwrap();
+    bench.until("status", "completed");
+    assert!(bench.summarizer.library().figures().unwrap().transcript_bytes > 0);
+}
+
+#[test]
 fn the_same_transcript_comes_from_the_cache_under_its_own_title() {
     let bench = Bench::new(&Limits { workers: 1, ..Limits::default() });
     bench.submit("me", talks(&["rain"])).unwrap();

@@ -40,16 +40,51 @@ fn what_is_too_old_goes_when_something_new_comes() {
     assert_eq!(house.add("3", "me", false, "Three.").evicted[0].id, id("1"));
 }
 
+/// Looks a video up in which this is said, and makes nothing of it.
+fn look_up(house: &House, key: &str, said: &str) -> Fingerprint {
+    let transcript = Transcript::parse(Format::Text, said).unwrap();
+    let known = KnownVideo {
+        video: house.new_summary("x", "me", true, said).video.unwrap(),
+        language: "en".into(),
+        is_automatic: false,
+        transcript: transcript.fingerprint(),
+        fetched_ms: house.clock.unix_ms(),
+    };
+    house.library.put_video(key, "", &known, &transcript).unwrap();
+    known.transcript
+}
+
 #[test]
-fn a_transcript_that_is_being_summarized_is_left_alone() {
+fn transcripts_that_nothing_was_made_from_go_before_summaries() {
+    let house = House::new(Limits { max_transcript_bytes: 1_000, ..Limits::default() });
+    for name in ["1", "2", "3"] {
+        house.add(name, "me", false, &format!("Talk {name}."));
+    }
+    let words: Vec<_> = (0..1_000).map(|n| format!("Word{n}.")).collect();
+    let is_kept = |of| house.library.transcript(of).unwrap().is_some();
+    let first = look_up(&house, "a", &words.join(" "));
+    assert!(is_kept(first), "it may be being summarized");
+    house.clock.advance(Duration::from_secs(1));
+    let second = look_up(&house, "b", &words[1..].join(" "));
+    assert!(is_kept(second) && !is_kept(first));
+    assert_eq!(house.library.video("a", "").unwrap(), None);
+    let small = look_up(&house, "c", "This is short.");
+    assert!(is_kept(small) && !is_kept(second));
+    // There is room for these, and for what is only there in case somebody asks.
+    assert_eq!(house.add("4", "me", false, "Talk 4.").evicted, []);
+    assert!(is_kept(small) && house.library.video("c", "").unwrap().is_some());
+    assert_eq!(house.titles("me", &all()).len(), 4);
+}
+
+#[test]
+fn a_transcript_that_went_meanwhile_comes_with_its_summary() {
     let house = House::new(Limits { max_transcript_bytes: 1, ..Limits::default() });
-    let busy = Transcript::parse(Format::Text, "Somebody is at this.").unwrap();
-    let busy = house.library.put_transcript(&busy).unwrap();
+    let busy = look_up(&house, "a", "Somebody is at this.");
     house.add("1", "me", false, "One.");
-    assert!(house.library.transcript(busy).unwrap().is_some());
-    house.clock.advance(Duration::from_secs(2 * 3_600));
-    house.add("2", "me", false, "Two.");
     assert!(house.library.transcript(busy).unwrap().is_none());
+    house.add("2", "me", true, "Somebody is at this.");
+    assert!(house.library.transcript(busy).unwrap().is_some());
+    assert_eq!(house.search("me", "somebody"), ["Title 2"]);
 }
 
 #[test]

@@ -28,10 +28,8 @@ impl Library {
             )?;
             query.query_row([key, wanted], known_video).optional()
         })?;
-        let (age_ms, now_ms) = (self.0.limits.video_age.as_millis(), self.0.clock.unix_ms());
-        let is_fresh =
-            |known: &KnownVideo| u128::from(now_ms.saturating_sub(known.fetched_ms)) < age_ms;
-        Ok(found.filter(is_fresh))
+        let stale_ms = stale_ms(self.0.limits.video_age, self.0.clock.unix_ms());
+        Ok(found.filter(|known| known.fetched_ms as i64 > stale_ms))
     }
 
     /// Remembers a video that was looked up, and what is said in it. Transcripts that nothing was made from may
@@ -93,6 +91,12 @@ fn known_video(row: &Row<'_>) -> rusqlite::Result<KnownVideo> {
         transcript: Fingerprint::from_bytes(row.get(3)?),
         fetched_ms: row.get::<_, i64>(4)? as u64,
     })
+}
+
+/// What is from this time, or before, has this age.
+pub(super) fn stale_ms(age: Duration, now_ms: u64) -> i64 {
+    let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+    (now_ms as i64).saturating_sub(age_ms)
 }
 
 /// Keeps what was said, deflated.

@@ -4,7 +4,8 @@ use rusqlite::Connection;
 
 /// What brings a database from each version to the next. The version is how many of these have been
 /// applied, kept in `user_version`; a step that has been released is never changed.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     -- What was sent along, by its SHA-256 in hexadecimal, and how many jobs wait for it.
     CREATE TABLE upload (
         id TEXT PRIMARY KEY,
@@ -101,7 +102,18 @@ const STEPS: &[&str] = &["
         content = '', contentless_delete = 1,
         tokenize = 'unicode61 remove_diacritics 2'
     );
-"];
+",
+    "
+    -- The first version left these behind.
+    DELETE FROM video WHERE NOT EXISTS
+        (SELECT 1 FROM transcript WHERE fingerprint = video.transcript);
+    DELETE FROM transcript
+        WHERE NOT EXISTS (SELECT 1 FROM content WHERE content.transcript = fingerprint)
+        AND NOT EXISTS (SELECT 1 FROM video WHERE video.transcript = fingerprint);
+
+    CREATE INDEX video_by_age ON video (fetched_ms);
+",
+];
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -114,9 +126,14 @@ pub(super) enum SchemaError {
 
 /// Brings a database to the present version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
+    migrate_to(connection, STEPS.len())
+}
+
+/// Brings a database to a version, if it is not of a later one.
+pub(super) fn migrate_to(connection: &mut Connection, last: usize) -> Result<(), SchemaError> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
-    let steps = STEPS.get(version..).ok_or(SchemaError::Newer(version))?;
+    let steps = STEPS.get(version..last).ok_or(SchemaError::Newer(version))?;
     for (done, step) in steps.iter().enumerate() {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;

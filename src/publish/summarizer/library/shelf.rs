@@ -225,6 +225,7 @@ fn make_room(
     };
     let age_ms = limits.summary_age.as_millis() as u64;
     let oldest_ms = if age_ms == 0 { 0 } else { now_ms.saturating_sub(age_ms) };
+    drop_stale_videos(transaction, limits, now_ms)?;
     // First those that are only there in case they are asked for: what is too much then is of summaries.
     shed_unused(transaction, limits, None)?;
     let mut totals = totals(transaction)?;
@@ -286,6 +287,30 @@ fn forget(transaction: &Transaction<'_>, number: i64) -> rusqlite::Result<()> {
         transaction.prepare_cached(statement)?.execute([number])?;
     }
     Ok(())
+}
+
+/// Takes the videos away that have to be looked up again anyhow, and what they say if nothing was made from it.
+fn drop_stale_videos(
+    transaction: &Transaction<'_>,
+    limits: &Limits,
+    now_ms: u64,
+) -> rusqlite::Result<()> {
+    let mut drop_videos = transaction
+        .prepare_cached("DELETE FROM video WHERE fetched_ms <= ?1 RETURNING transcript")?;
+    let stale_ms = cache::stale_ms(limits.video_age, now_ms);
+    let said = drop_videos.query_map([stale_ms], |row| row.get(0))?;
+    for fingerprint in said.collect::<rusqlite::Result<Vec<_>>>()? {
+        drop_unknown(transaction, fingerprint)?;
+    }
+    Ok(())
+}
+
+/// Takes a transcript away that nothing was made from and that no video is known to say.
+fn drop_unknown(transaction: &Transaction<'_>, fingerprint: [u8; 32]) -> rusqlite::Result<()> {
+    let mut query =
+        transaction.prepare_cached("SELECT EXISTS (SELECT 1 FROM video WHERE transcript = ?1)")?;
+    let is_known: bool = query.query_row([fingerprint], |row| row.get(0))?;
+    if is_known { Ok(()) } else { drop_transcript(transaction, fingerprint) }
 }
 
 /// Lets transcripts go that nothing was made from, but for the newest, until what is left is within the limit.

@@ -215,6 +215,39 @@ fn a_broken_database_is_put_aside_and_a_newer_one_left_alone() {
 }
 
 #[test]
+fn a_database_of_the_first_version_is_brought_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = rusqlite::Connection::open(folder.path().join("summaries.db")).unwrap();
+    schema::migrate_to(&mut connection, 1).unwrap();
+    let summary = serde_json::to_string(&Summary::default()).unwrap();
+    let usage = serde_json::to_string(&Usage::default()).unwrap();
+    let content = "INSERT INTO content VALUES (7, 'v', 'm', 'en', zeroblob(32), ?1, ?2, 1, 1, 9)";
+    connection.execute(content, [summary, usage]).unwrap();
+    let rest = "
+        INSERT INTO transcript VALUES (zeroblob(32), x'00', 1, 1000);
+        INSERT INTO transcript VALUES (randomblob(32), x'00', 2, 1000);
+        INSERT INTO video VALUES ('v', '', '', 'en', 0, zeroblob(32), 1000);
+        INSERT INTO video VALUES ('w', '', '', 'en', 0, randomblob(32), 1000);
+        INSERT INTO summary VALUES
+            (1, 'old', 'me', 0, 'Old', NULL, NULL, NULL, 'generated', 7, 1000);
+        INSERT INTO summary VALUES (2, 'new', 'you', 0, 'New', NULL, NULL, NULL, 'cache', 7, 2000);";
+    connection.execute_batch(rest).unwrap();
+    drop(connection);
+    let house = House::open(Some(folder.path()), Limits::default());
+    assert_eq!([house.titles("me", &all()), house.titles("you", &all())].concat(), ["Old", "New"]);
+    assert_eq!(
+        house.library.figures().unwrap().transcript_bytes,
+        1,
+        "of the other nothing was made"
+    );
+    let videos = |connection: &rusqlite::Connection| {
+        connection
+            .query_row("SELECT group_concat(key) FROM video", [], |row| row.get::<_, String>(0))
+    };
+    assert_eq!(house.library.0.connections.read(videos).unwrap(), "v");
+}
+
+#[test]
 fn a_full_disk_is_an_error_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let house = House::open(Some(folder.path()), Limits::default());

@@ -103,3 +103,33 @@ fn what_a_model_is_said_to_have_taken_never_stops_it() {
     let (_, usage) = house.library.figures().unwrap().usage.remove(0);
     assert!(usage.requests == 5 && usage.prompt_tokens > 1_000_000_000, "{usage:?}");
 }
+
+#[test]
+fn what_is_known_of_a_video_goes_with_its_transcript_and_with_its_age() {
+    let videos = |house: &House| -> i64 {
+        let count = "SELECT count(*) FROM video";
+        let count =
+            |connection: &rusqlite::Connection| connection.query_row(count, [], |r| r.get(0));
+        house.library.0.connections.read(count).unwrap()
+    };
+    let house = House::new(Limits { max_summaries: 1, ..Limits::default() });
+    look_up(&house, "a", "One.");
+    house.add("1", "me", true, "One.");
+    assert_eq!(videos(&house), 1);
+    house.add("2", "me", true, "Two.");
+    assert_eq!(videos(&house), 0);
+    let (said, unsaid) = (look_up(&house, "b", "Three."), look_up(&house, "c", "Four."));
+    house.clock.advance(Duration::from_secs(6 * 86_400));
+    let known = look_up(&house, "d", "Four.");
+    house.add("3", "me", true, "Three.");
+    assert_eq!((videos(&house), unsaid), (3, known));
+    house.clock.advance(Duration::from_secs(86_400));
+    house.add("3-again", "me", true, "Three.");
+    assert_eq!(videos(&house), 1);
+    let is_kept = |of| house.library.transcript(of).unwrap().is_some();
+    assert!(is_kept(said) && is_kept(known));
+    house.clock.advance(Duration::from_secs(6 * 86_400));
+    house.add("3-once-more", "me", true, "Three.");
+    assert_eq!(videos(&house), 0);
+    assert!(is_kept(said) && !is_kept(known));
+}

@@ -145,8 +145,8 @@ pub struct Content {
 /// Where a summary comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Made {
-    /// It was there: the number of its content.
-    Found(i64),
+    /// It was there.
+    Found,
     /// It is new, and made of this.
     Written(Written, Transcript),
 }

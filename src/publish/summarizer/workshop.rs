@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Limits;
 use super::engine::{Engine, EngineError, Engines, Unwritten, Usage, Watch, Written};
-use super::library::{ContentKey, KnownVideo, Library, LibraryError, Made, NewSummary};
+use super::library::{Added, ContentKey, KnownVideo, Library, LibraryError, Made, NewSummary};
 use super::stage::{Course, Stage};
 use super::submission::{Manner, Part, Source};
 use super::submissions::Submissions;
@@ -104,30 +104,31 @@ impl Workshop {
             transcript: heard.transcript,
         };
         let _turn = self.take_turn(format!("summary {key:?}"), course)?;
-        let found = if manner.refresh { None } else { self.library.content(&key)? };
-        let title = heard.talk.title.clone();
-        let language = heard.talk.language.clone();
-        let made = if let Some(content) = found {
-            Made::Found(content.number)
-        } else {
-            course.enter(Stage::Summarize, "Summarizing")?;
-            let mut watch = |percent| course.within(percent);
-            let written = self.write(&*engine, &heard.talk, &mut watch)?;
-            Made::Written(written, heard.talk.transcript)
-        };
-        course.enter(Stage::Store, "Keeping the summary")?;
-        self.keep(&NewSummary {
+        let mut new = NewSummary {
             id: item.id.clone(),
             session: part.submission.session.clone(),
             // What has a public address is no secret.
             is_shared: heard.video.is_some(),
-            title,
+            title: heard.talk.title.clone(),
             playlist: item.playlist.clone(),
             video: heard.video.map(|known| known.video),
-            language,
+            language: heard.talk.language.clone(),
             key,
-            made,
-        })
+            made: Made::Found,
+        };
+        if !manner.refresh
+            && self.library.content(&new.key)?.is_some()
+            && let Some(added) = self.library.add(&new)?
+        {
+            return Ok(self.result(added));
+        }
+        course.enter(Stage::Summarize, "Summarizing")?;
+        let mut watch = |percent| course.within(percent);
+        let written = self.write(&*engine, &heard.talk, &mut watch)?;
+        course.enter(Stage::Store, "Keeping the summary")?;
+        new.made = Made::Written(written, heard.talk.transcript);
+        let added = self.library.add(&new)?;
+        added.map(|added| self.result(added)).ok_or_else(|| Failure::retryable("It was not kept."))
     }
 
     /// What is said in a video.
@@ -213,13 +214,13 @@ impl Workshop {
         turn.ok_or_else(|| Failure::retryable("It was left off."))
     }
 
-    fn keep(&self, new: &NewSummary) -> Result<Value, Failure> {
-        let added = self.library.add(new)?;
+    /// What a job is told that its summary was kept.
+    fn result(&self, added: Added) -> Value {
         self.news.evicted(added.evicted);
         let summary = added.summary;
         // Jobs are seen by everyone; what was sent along is its session's.
         let title = Some(&summary.title).filter(|_| summary.is_shared);
-        Ok(json!({
+        json!({
             "summary_id": summary.id,
             "title": title,
             "source": summary.source,
@@ -228,7 +229,7 @@ impl Workshop {
             "video_id": summary.video.as_ref().map(|video| &video.id),
             "url": summary.video.as_ref().map(|video| &video.url),
             "is_shared": summary.is_shared,
-        }))
+        })
     }
 }
 

@@ -123,7 +123,10 @@ pub(super) fn transcript(
     Ok(row.optional()?.map(|cues| Transcript { cues }))
 }
 
-fn find_content(connection: &Connection, key: &ContentKey) -> rusqlite::Result<Option<Content>> {
+pub(super) fn find_content(
+    connection: &Connection,
+    key: &ContentKey,
+) -> rusqlite::Result<Option<Content>> {
     let mut query = connection.prepare_cached(
         "SELECT number, summary, usage FROM content
          WHERE subject = ?1 AND model = ?2 AND language = ?3 AND transcript = ?4",

@@ -31,13 +31,14 @@ pub(super) struct Totals {
 }
 
 impl Library {
-    /// Keeps a summary; the oldest may have to make room.
-    pub fn add(&self, new: &NewSummary) -> Result<Added, LibraryError> {
+    /// Keeps a summary; the oldest may have to make room. None if what was found for it is gone since then: it
+    /// has to be made after all.
+    pub fn add(&self, new: &NewSummary) -> Result<Option<Added>, LibraryError> {
         let now_ms = self.0.clock.unix_ms();
         let limits = &self.0.limits;
         // Before anybody has to wait for the connection.
         let cues = match &new.made {
-            Made::Found(_) => None,
+            Made::Found => None,
             Made::Written(_, transcript) => Some(cache::deflate(transcript)?),
         };
         let added = self.0.connections.write(|transaction| {
@@ -45,7 +46,11 @@ impl Library {
                 cache::put_transcript(transaction, new.key.transcript, cues, now_ms)?;
             }
             let (content, source) = match &new.made {
-                Made::Found(content) => (*content, SummarySource::Cache),
+                // By its key: the number of what is gone is given again, perhaps to what is not everyone's.
+                Made::Found => match cache::find_content(transaction, &new.key)? {
+                    None => return Ok(None),
+                    Some(content) => (content.number, SummarySource::Cache),
+                },
                 Made::Written(written, _) => {
                     let content = cache::put_content(transaction, &new.key, written, now_ms)?;
                     (content, SummarySource::Generated)
@@ -64,9 +69,10 @@ impl Library {
             let evicted = make_room(transaction, limits, number, now_ms)?;
             let summary = find(transaction, number)?;
             let lost = || LibraryError::Database("a summary is gone that was just kept".into());
-            Ok::<_, LibraryError>(Added { summary: summary.ok_or_else(lost)?, evicted })
+            Ok::<_, LibraryError>(Some(Added { summary: summary.ok_or_else(lost)?, evicted }))
         })?;
-        self.0.evictions.fetch_add(added.evicted.len() as u64, Ordering::Relaxed);
+        let evicted = added.as_ref().map_or(0, |added| added.evicted.len());
+        self.0.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
         Ok(added)
     }
 

@@ -32,7 +32,7 @@ impl House {
 
     /// Keeps a summary that was made of this talk.
     fn add(&self, name: &str, session: &str, is_shared: bool, said: &str) -> Added {
-        self.library.add(&self.new_summary(name, session, is_shared, said)).unwrap()
+        self.library.add(&self.new_summary(name, session, is_shared, said)).unwrap().unwrap()
     }
 
     fn new_summary(&self, name: &str, session: &str, is_shared: bool, said: &str) -> NewSummary {
@@ -113,16 +113,16 @@ fn whoever_asks_again_gets_one_row_at_the_top_and_the_old_id_leads_to_it() {
     house.add("1", "me", false, "One.");
     house.add("2", "me", false, "Two.");
     let again = house.new_summary("3", "me", false, "One.");
-    let found = house.library.content(&again.key).unwrap().unwrap();
-    let again = NewSummary { made: Made::Found(found.number), ..again };
-    let added = house.library.add(&again).unwrap();
+    assert!(house.library.content(&again.key).unwrap().is_some());
+    let again = NewSummary { made: Made::Found, ..again };
+    let added = house.library.add(&again).unwrap().unwrap();
     assert_eq!(added.summary.source, SummarySource::Cache);
     assert_eq!(house.titles("me", &all()), ["Title 3", "Title 2"]);
     let old = house.library.find(&id("me"), &id("1")).unwrap().unwrap();
     assert_eq!(old.kept.id, id("3"));
     // Another session has a row of its own for the same content.
     let theirs = house.new_summary("4", "you", false, "One.");
-    house.library.add(&NewSummary { made: Made::Found(found.number), ..theirs }).unwrap();
+    house.library.add(&NewSummary { made: Made::Found, ..theirs }).unwrap().unwrap();
     assert_eq!(house.titles("me", &all()).len(), 2);
     assert_eq!(house.search("me", "one"), ["Title 3"]);
     house.library.remove(&id("me"), &id("1")).unwrap().unwrap();
@@ -131,6 +131,24 @@ fn whoever_asks_again_gets_one_row_at_the_top_and_the_old_id_leads_to_it() {
         house.library.find(&id("you"), &id("4")).unwrap().is_some(),
         "its content is still there"
     );
+}
+
+#[test]
+fn what_was_found_and_is_gone_is_not_taken_for_what_has_its_number_now() {
+    let house = House::new(Limits::default());
+    house.add("1", "me", true, "One.");
+    let again = NewSummary { made: Made::Found, ..house.new_summary("2", "me", true, "One.") };
+    assert!(house.library.content(&again.key).unwrap().is_some());
+    house.library.remove(&id("me"), &id("1")).unwrap().unwrap();
+    house.add("3", "you", false, "A secret of yours.");
+    assert_eq!(house.library.add(&again).unwrap(), None);
+    assert_eq!(house.titles("me", &all()), Vec::<String>::new());
+    // Another has made it again meanwhile.
+    house.add("4", "them", true, "One.");
+    let added = house.library.add(&again).unwrap().unwrap();
+    assert_eq!(added.summary.source, SummarySource::Cache);
+    let whole = house.library.find(&id("them"), &id("2")).unwrap().unwrap();
+    assert_eq!(whole.content.summary.sentences[0].text, "One.");
 }
 
 #[test]

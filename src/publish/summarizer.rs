@@ -331,7 +331,9 @@ impl Summarizer {
 
     /// What of the library the session may see and asks for.
     pub fn summaries(&self, session: &Identifier, query: &Query) -> Result<Page, LibraryError> {
-        self.0.workshop.library.list(session, query)
+        let page = self.0.workshop.library.list(session, query);
+        self.tell_aged();
+        page
     }
 
     /// One summary that the session may see.
@@ -341,7 +343,15 @@ impl Summarizer {
         id: &str,
     ) -> Result<Option<WholeSummary>, LibraryError> {
         let Ok(id) = id.parse() else { return Ok(None) };
-        self.0.workshop.library.find(session, &id)
+        let found = self.0.workshop.library.find(session, &id);
+        self.tell_aged();
+        found
+    }
+
+    /// Tells those who see them of summaries that were too old when somebody looked.
+    fn tell_aged(&self) {
+        let workshop = &self.0.workshop;
+        workshop.news.evicted(workshop.library.take_aged());
     }
 
     /// What a summary was made from.

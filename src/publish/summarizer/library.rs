@@ -40,6 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 pub use self::reading::{Listed, Page, Piece, Query, WholeSummary};
@@ -62,7 +63,7 @@ pub struct Limits {
     /// Bytes of transcripts that are kept, compressed; those that nothing was made from go first, the newest
     /// always is kept. 0 is no limit.
     pub max_transcript_bytes: usize,
-    /// How long a summary is kept; zero: for ever.
+    /// How long a summary is kept after it was made, however often it is asked for; zero: for ever.
     pub summary_age: Duration,
     /// How long a video is not looked up again; zero: it always is.
     pub video_age: Duration,
@@ -81,6 +82,23 @@ impl Default for Limits {
             max_upload_bytes: 64 << 20,
         }
     }
+}
+
+impl Limits {
+    /// A summary that was made at this time, or before, is too old.
+    fn aged_ms(&self, now_ms: u64) -> i64 {
+        if self.summary_age.is_zero() { i64::MIN } else { before(now_ms, self.summary_age) }
+    }
+
+    /// A video that was looked up at this time, or before, is looked up again.
+    fn stale_ms(&self, now_ms: u64) -> i64 {
+        before(now_ms, self.video_age)
+    }
+}
+
+fn before(now_ms: u64, age: Duration) -> i64 {
+    let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+    (now_ms as i64).saturating_sub(age_ms)
 }
 
 /// Why the library did not do what it was asked. Nothing has changed then.
@@ -218,7 +236,7 @@ pub struct KeptSummary {
 pub struct Added {
     /// It as it is kept.
     pub summary: KeptSummary,
-    /// Those that had to make room for it.
+    /// Those that had to make room for it, or had grown too old.
     pub evicted: Vec<KeptSummary>,
 }
 
@@ -255,6 +273,8 @@ struct Shared {
     hits: AtomicU64,
     misses: AtomicU64,
     evictions: AtomicU64,
+    /// Summaries that have grown too old, and of which nobody was told yet.
+    aged: Mutex<Vec<KeptSummary>>,
 }
 
 impl Library {
@@ -278,6 +298,7 @@ impl Library {
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
+            aged: Mutex::default(),
         })))
     }
 
@@ -288,6 +309,7 @@ impl Library {
 
     /// The numbers of this moment.
     pub fn figures(&self) -> Result<Figures, LibraryError> {
+        self.let_age();
         let totals = self.0.connections.read(shelf::totals)?;
         let usage = self.0.connections.read(cache::usage)?;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

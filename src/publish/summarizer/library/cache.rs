@@ -28,7 +28,7 @@ impl Library {
             )?;
             query.query_row([key, wanted], known_video).optional()
         })?;
-        let stale_ms = stale_ms(self.0.limits.video_age, self.0.clock.unix_ms());
+        let stale_ms = self.0.limits.stale_ms(self.0.clock.unix_ms());
         Ok(found.filter(|known| known.fetched_ms as i64 > stale_ms))
     }
 
@@ -68,9 +68,10 @@ impl Library {
         Ok(self.0.connections.read(|connection| transcript(connection, of))?)
     }
 
-    /// What an engine has made of the same before. Counts whether it was there.
+    /// What an engine has made of the same before, and not too long ago. Counts whether it was there.
     pub fn content(&self, key: &ContentKey) -> Result<Option<Content>, LibraryError> {
-        let found = self.0.connections.read(|connection| find_content(connection, key))?;
+        let aged_ms = self.0.limits.aged_ms(self.0.clock.unix_ms());
+        let found = self.0.connections.read(|connection| find_content(connection, key, aged_ms))?;
         let counter = if found.is_some() { &self.0.hits } else { &self.0.misses };
         counter.fetch_add(1, Ordering::Relaxed);
         Ok(found)
@@ -91,12 +92,6 @@ fn known_video(row: &Row<'_>) -> rusqlite::Result<KnownVideo> {
         transcript: Fingerprint::from_bytes(row.get(3)?),
         fetched_ms: row.get::<_, i64>(4)? as u64,
     })
-}
-
-/// What is from this time, or before, has this age.
-pub(super) fn stale_ms(age: Duration, now_ms: u64) -> i64 {
-    let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-    (now_ms as i64).saturating_sub(age_ms)
 }
 
 /// Keeps what was said, deflated.
@@ -126,12 +121,13 @@ pub(super) fn transcript(
 pub(super) fn find_content(
     connection: &Connection,
     key: &ContentKey,
+    aged_ms: i64,
 ) -> rusqlite::Result<Option<Content>> {
     let mut query = connection.prepare_cached(
         "SELECT number, summary, usage FROM content
-         WHERE subject = ?1 AND model = ?2 AND language = ?3 AND transcript = ?4",
+         WHERE subject = ?1 AND model = ?2 AND language = ?3 AND transcript = ?4 AND made_ms > ?5",
     )?;
-    let values = params![key.subject, key.model, key.language, key.transcript.bytes()];
+    let values = params![key.subject, key.model, key.language, key.transcript.bytes(), aged_ms];
     query.query_row(values, |row| content(row, 0)).optional()
 }
 
@@ -150,10 +146,11 @@ pub(super) fn put_content(
     let (summary, usage) = (text(&written.summary)?, text(&written.usage)?);
     let mut put = transaction.prepare_cached(
         "INSERT INTO content (subject, model, language, transcript, summary, usage,
-                              total_sentences, total_words, bytes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                              total_sentences, total_words, bytes, made_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (subject, model, language, transcript) DO UPDATE SET
-         summary = excluded.summary, usage = excluded.usage, bytes = excluded.bytes
+         summary = excluded.summary, usage = excluded.usage, bytes = excluded.bytes,
+         made_ms = excluded.made_ms
          RETURNING number",
     )?;
     let values = params![
@@ -166,6 +163,7 @@ pub(super) fn put_content(
         written.summary.total_sentences as i64,
         written.summary.total_words as i64,
         (summary.len() + usage.len()) as i64,
+        now_ms as i64,
     ];
     let number = put.query_row(values, |row| row.get(0))?;
     note_usage(transaction, &key.model, written.usage, now_ms)?;

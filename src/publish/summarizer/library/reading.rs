@@ -71,6 +71,7 @@ pub struct WholeSummary {
 impl Library {
     /// What a viewer sees of the library and asks for.
     pub fn list(&self, viewer: &Identifier, query: &Query) -> Result<Page, LibraryError> {
+        self.let_age();
         let wanted = query.words.as_deref().map(Wanted::of);
         let page = self.0.connections.read(|connection| match &wanted {
             None => newest(connection, viewer, query),
@@ -83,6 +84,7 @@ impl Library {
 
     /// The playlists of what a viewer sees, by name, and how many summaries there are of each.
     pub fn playlists(&self, viewer: &Identifier) -> Result<Vec<(String, usize)>, LibraryError> {
+        self.let_age();
         let playlists = self.0.connections.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT playlist, count(*) FROM summary
@@ -101,6 +103,7 @@ impl Library {
         viewer: &Identifier,
         id: &Identifier,
     ) -> Result<Option<WholeSummary>, LibraryError> {
+        self.let_age();
         let found = self.0.connections.read(|connection| {
             let Some(number) = visible(connection, viewer, id)? else { return Ok(None) };
             whole(connection, number)

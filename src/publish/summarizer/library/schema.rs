@@ -112,6 +112,12 @@ const STEPS: &[&str] = &[
         AND NOT EXISTS (SELECT 1 FROM video WHERE video.transcript = fingerprint);
 
     CREATE INDEX video_by_age ON video (fetched_ms);
+
+    -- When it was made; of what the first version made, when it was asked for the longest ago that is known.
+    ALTER TABLE content ADD COLUMN made_ms INTEGER NOT NULL DEFAULT 0;
+    UPDATE content SET made_ms =
+        coalesce((SELECT min(created_ms) FROM summary WHERE summary.content = content.number), 0);
+    CREATE INDEX content_by_age ON content (made_ms);
 ",
 ];
 

@@ -3,9 +3,10 @@
 //! There is one row for what a session sees of a content, or everyone of a shared one: who asks for the same
 //! again gets it under a new id, at the top, and the former id still leads to it.
 
+use std::mem;
 use std::sync::atomic::Ordering;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, Transaction, params};
 
 use super::{
     Added, KeptSummary, Library, LibraryError, Limits, Made, NewSummary, SummarySource, cache,
@@ -47,10 +48,12 @@ impl Library {
             }
             let (content, source) = match &new.made {
                 // By its key: the number of what is gone is given again, perhaps to what is not everyone's.
-                Made::Found => match cache::find_content(transaction, &new.key)? {
-                    None => return Ok(None),
-                    Some(content) => (content.number, SummarySource::Cache),
-                },
+                Made::Found => {
+                    match cache::find_content(transaction, &new.key, limits.aged_ms(now_ms))? {
+                        None => return Ok(None),
+                        Some(content) => (content.number, SummarySource::Cache),
+                    }
+                }
                 Made::Written(written, _) => {
                     let content = cache::put_content(transaction, &new.key, written, now_ms)?;
                     (content, SummarySource::Generated)
@@ -74,6 +77,36 @@ impl Library {
         let evicted = added.as_ref().map_or(0, |added| added.evicted.len());
         self.0.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
         Ok(added)
+    }
+
+    /// Takes the summaries away that are too old, before somebody looks. On a disk that takes nothing they stay.
+    pub(super) fn let_age(&self) {
+        if self.0.limits.summary_age.is_zero() {
+            return;
+        }
+        let aged_ms = self.0.limits.aged_ms(self.0.clock.unix_ms());
+        let has_aged = |connection: &Connection| {
+            let mut query = connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM content WHERE made_ms <= ?1)")?;
+            query.query_row([aged_ms], |row| row.get(0))
+        };
+        let aged = match self.0.connections.read(has_aged) {
+            Ok(true) => self.0.connections.write(|transaction| drop_aged(transaction, aged_ms)),
+            Ok(false) => return,
+            Err(error) => Err(error),
+        };
+        match aged {
+            Ok(aged) => {
+                self.0.evictions.fetch_add(aged.len() as u64, Ordering::Relaxed);
+                self.0.aged.lock().extend(aged);
+            }
+            Err(error) => log::warn!("summaries that are too old are still there: {error}"),
+        }
+    }
+
+    /// The summaries that have gone because of their age since this was asked last.
+    pub fn take_aged(&self) -> Vec<KeptSummary> {
+        mem::take(&mut *self.0.aged.lock())
     }
 
     /// Takes a summary away: one's own, or a shared one, whoever asks (there are no rights among people yet).
@@ -222,25 +255,22 @@ fn make_room(
     newest: i64,
     now_ms: u64,
 ) -> rusqlite::Result<Vec<KeptSummary>> {
-    let mut evicted = Vec::new();
+    let mut evicted = drop_aged(transaction, limits.aged_ms(now_ms))?;
     let is_over = |totals: &Totals| {
         let over = |is: u64, limit: usize| limit != 0 && is > limit as u64;
         over(totals.summaries, limits.max_summaries)
             || over(totals.summary_bytes, limits.max_summary_bytes)
             || over(totals.transcript_bytes, limits.max_transcript_bytes)
     };
-    let age_ms = limits.summary_age.as_millis() as u64;
-    let oldest_ms = if age_ms == 0 { 0 } else { now_ms.saturating_sub(age_ms) };
     drop_stale_videos(transaction, limits, now_ms)?;
     // First those that are only there in case they are asked for: what is too much then is of summaries.
     shed_unused(transaction, limits, None)?;
     let mut totals = totals(transaction)?;
-    let mut oldest = transaction
-        .prepare_cached("SELECT number, created_ms FROM summary ORDER BY number LIMIT 1")?;
-    loop {
-        let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)? as u64));
-        let Some((number, created_ms)) = oldest.query_row([], row).optional()? else { break };
-        if number == newest || !(is_over(&totals) || created_ms < oldest_ms) {
+    let mut oldest =
+        transaction.prepare_cached("SELECT number FROM summary ORDER BY number LIMIT 1")?;
+    while is_over(&totals) {
+        let Some(number) = oldest.query_row([], |row| row.get(0)).optional()? else { break };
+        if number == newest {
             break;
         }
         evicted.extend(find(transaction, number)?);
@@ -250,22 +280,44 @@ fn make_room(
     Ok(evicted)
 }
 
+/// Takes away what was made at this time, or before, however lately it was asked for. Returns what people saw of it.
+fn drop_aged(transaction: &Transaction<'_>, aged_ms: i64) -> rusqlite::Result<Vec<KeptSummary>> {
+    let mut aged = Vec::new();
+    let mut contents =
+        transaction.prepare_cached("SELECT number FROM content WHERE made_ms <= ?1")?;
+    let mut summaries =
+        transaction.prepare_cached("SELECT number FROM summary WHERE content = ?1")?;
+    for content in numbers(&mut contents, aged_ms)? {
+        for number in numbers(&mut summaries, content)? {
+            aged.extend(find(transaction, number)?);
+            forget(transaction, number)?;
+        }
+        drop_content(transaction, content)?;
+    }
+    Ok(aged)
+}
+
+fn numbers(query: &mut Statement<'_>, of: i64) -> rusqlite::Result<Vec<i64>> {
+    query.query_map([of], |row| row.get(0))?.collect()
+}
+
 /// Takes a summary away, its content if no other has it, and its transcript likewise.
 fn drop_summary(transaction: &Transaction<'_>, number: i64) -> rusqlite::Result<()> {
-    let mut content = transaction.prepare_cached(
-        "SELECT content, transcript FROM summary s JOIN content c ON c.number = s.content
-         WHERE s.number = ?1",
-    )?;
-    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?));
-    let found = content.query_row([number], row).optional()?;
+    let mut content =
+        transaction.prepare_cached("SELECT content FROM summary WHERE number = ?1")?;
+    let content: Option<i64> = content.query_row([number], |row| row.get(0)).optional()?;
     forget(transaction, number)?;
-    let Some((content, transcript)) = found else { return Ok(()) };
+    content.map_or(Ok(()), |content| drop_content(transaction, content))
+}
+
+/// Takes a content away if no summary has it, and its transcript if no other content has that.
+fn drop_content(transaction: &Transaction<'_>, content: i64) -> rusqlite::Result<()> {
     let mut drop_content = transaction.prepare_cached(
         "DELETE FROM content WHERE number = ?1
-         AND NOT EXISTS (SELECT 1 FROM summary WHERE content = ?1)",
+         AND NOT EXISTS (SELECT 1 FROM summary WHERE content = ?1) RETURNING transcript",
     )?;
-    drop_content.execute([content])?;
-    drop_transcript(transaction, transcript)
+    let transcript = drop_content.query_row([content], |row| row.get(0)).optional()?;
+    transcript.map_or(Ok(()), |transcript| drop_transcript(transaction, transcript))
 }
 
 /// Takes a transcript away that nothing is made from, and the videos that it is of. Whoever is at it meanwhile
@@ -303,8 +355,7 @@ fn drop_stale_videos(
 ) -> rusqlite::Result<()> {
     let mut drop_videos = transaction
         .prepare_cached("DELETE FROM video WHERE fetched_ms <= ?1 RETURNING transcript")?;
-    let stale_ms = cache::stale_ms(limits.video_age, now_ms);
-    let said = drop_videos.query_map([stale_ms], |row| row.get(0))?;
+    let said = drop_videos.query_map([limits.stale_ms(now_ms)], |row| row.get(0))?;
     for fingerprint in said.collect::<rusqlite::Result<Vec<_>>>()? {
         drop_unknown(transaction, fingerprint)?;
     }

@@ -263,6 +263,14 @@ fn a_database_of_the_first_version_is_brought_up() {
             .query_row("SELECT group_concat(key) FROM video", [], |row| row.get::<_, String>(0))
     };
     assert_eq!(house.library.0.connections.read(videos).unwrap(), "v");
+    // It is as old as the first summary of it.
+    drop(house);
+    let limits = Limits { summary_age: Duration::from_millis(500), ..Limits::default() };
+    let clock = Arc::new(ManualClock::at(1_499));
+    let library = Library::open(Some(folder.path()), limits, clock.clone()).unwrap();
+    assert!(library.find(&id("you"), &id("new")).unwrap().is_some());
+    clock.advance(Duration::from_millis(1));
+    assert!(library.find(&id("you"), &id("new")).unwrap().is_none());
 }
 
 #[test]

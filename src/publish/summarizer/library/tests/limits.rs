@@ -40,6 +40,41 @@ fn what_is_too_old_goes_when_something_new_comes() {
     assert_eq!(house.add("3", "me", false, "Three.").evicted[0].id, id("1"));
 }
 
+#[test]
+fn what_is_too_old_is_not_there_also_if_nothing_new_comes() {
+    let house = House::new(Limits { summary_age: Duration::from_secs(60), ..Limits::default() });
+    let listed = NewSummary {
+        playlist: Some("A".into()),
+        ..house.new_summary("1", "me", true, "One. Two.")
+    };
+    house.library.add(&listed).unwrap().unwrap();
+    let again = NewSummary { made: Made::Found, ..house.new_summary("2", "me", true, "One. Two.") };
+    house.clock.advance(Duration::from_secs(50));
+    // Whoever asks for it now does not make it any younger.
+    house.library.add(&again).unwrap().unwrap();
+    house.clock.advance(Duration::from_secs(10));
+    assert_eq!(house.library.content(&again.key).unwrap(), None);
+    assert_eq!(house.library.add(&again).unwrap(), None);
+    assert_eq!(house.titles("me", &all()), Vec::<String>::new());
+    assert_eq!(house.search("me", "two"), Vec::<String>::new());
+    assert_eq!(house.library.find(&id("me"), &id("2")).unwrap(), None);
+    assert_eq!(house.library.playlists(&id("me")).unwrap(), []);
+    let told: Vec<_> = house.library.take_aged().into_iter().map(|aged| aged.id).collect();
+    assert_eq!((told, house.library.take_aged()), (vec![id("2")], vec![]));
+    let figures = house.library.figures().unwrap();
+    assert_eq!((figures.summaries, figures.transcript_bytes, figures.evictions), (0, 0, 1));
+}
+
+#[test]
+fn what_is_made_anew_is_young_again() {
+    let house = House::new(Limits { summary_age: Duration::from_secs(60), ..Limits::default() });
+    for name in ["1", "2", "3"] {
+        house.add(name, "me", false, "One.");
+        house.clock.advance(Duration::from_secs(40));
+    }
+    assert_eq!(house.titles("me", &all()), ["Title 3"]);
+}
+
 /// Looks a video up in which this is said, and makes nothing of it.
 fn look_up(house: &House, key: &str, said: &str) -> Fingerprint {
     let transcript = Transcript::parse(Format::Text, said).unwrap();

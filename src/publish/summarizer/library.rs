@@ -19,13 +19,16 @@ mod connections;
 // Lists, single summaries, playlists.
 mod reading;
 
+// What has to go so that the library stays within its limits.
+mod room;
+
 // The tables.
 mod schema;
 
 // Words that somebody looks for, and where they stand.
 mod search;
 
-// Summaries come, and the oldest make room.
+// Summaries come, and go.
 mod shelf;
 
 #[cfg(test)]
@@ -310,7 +313,7 @@ impl Library {
     /// The numbers of this moment.
     pub fn figures(&self) -> Result<Figures, LibraryError> {
         self.let_age();
-        let totals = self.0.connections.read(shelf::totals)?;
+        let totals = self.0.connections.read(room::totals)?;
         let usage = self.0.connections.read(cache::usage)?;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Figures {

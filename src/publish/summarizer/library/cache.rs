@@ -10,7 +10,7 @@ use flate2::write::ZlibEncoder;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::de::DeserializeOwned;
 
-use super::{Content, ContentKey, KnownVideo, Library, LibraryError, Usage, Written, shelf};
+use super::{Content, ContentKey, KnownVideo, Library, LibraryError, Usage, Written, room};
 use crate::publish::summarizer::transcript::{Cue, Fingerprint, Transcript};
 
 const A_DAY_MS: u64 = 86_400_000;
@@ -59,7 +59,7 @@ impl Library {
                 known.transcript.bytes(),
                 known.fetched_ms as i64,
             ])?;
-            Ok(shelf::shed_unused(transaction, &self.0.limits, Some(known.transcript))?)
+            Ok(room::shed_unused(transaction, &self.0.limits, Some(known.transcript))?)
         })
     }
 

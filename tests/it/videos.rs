@@ -120,6 +120,39 @@ fn a_video_is_looked_up_and_what_is_said_in_it_is_summarized() {
 }
 
 #[test]
+fn a_refreshed_summary_takes_the_place_of_the_old_one() {
+    let Some(server) = server(&[]) else { return };
+    let site = Site::start();
+    let url = site.url("/changed.html");
+    for path in ["/same.html", "/changed.html"] {
+        site.captions(path, "/en.srt");
+    }
+    // Another video that says the same stays as it is, and so does what it says.
+    story(&server, &json!({"videos": [site.url("/same.html")]}));
+    let ask = || {
+        let story = story(&server, &json!({"videos": [url]}));
+        story.into_iter().find(|(name, _)| name == "summary_complete").unwrap().1
+    };
+    let id = ask()["summary_id"].as_str().unwrap().to_owned();
+    site.captions("/changed.html", "/en.vtt");
+    let mut stream = watch(&server);
+    let taken = server.post(&format!("/api/v1/summaries/{id}/refresh?session_id=me"), "");
+    assert_eq!(taken.head.status, 202, "{}", taken.body);
+    follow(&mut stream);
+    let check = || {
+        let list = server.get("/api/v1/summaries?session_id=me").json();
+        assert_eq!(list["total"], 2, "{list}");
+        let found = server.get(&format!("/api/v1/summaries/{id}?session_id=me")).json();
+        let said = &found["sentences"][0]["text"];
+        assert_eq!(said, "Dr. Lee says that the harbour needs a new lamp.", "{found}");
+    };
+    check();
+    // Nor does it come back when the video is asked for as it was at first, without a language.
+    assert_eq!(ask()["source"], "cache");
+    check();
+}
+
+#[test]
 fn captions_come_in_the_language_that_is_wanted() {
     let Some(server) = server(&[]) else { return };
     let site = Site::start();

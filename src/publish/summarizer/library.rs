@@ -201,6 +201,9 @@ pub struct NewSummary {
     pub language: Option<String>,
     /// What the cache knows it by.
     pub key: ContentKey,
+    /// Whether it takes the place of what was made of the same subject before, whatever was said then. Not for what
+    /// a session has sent: all of that is one subject.
+    pub is_refreshed: bool,
     /// Where it comes from.
     pub made: Made,
 }

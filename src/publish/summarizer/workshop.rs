@@ -109,6 +109,7 @@ impl Workshop {
             session: part.submission.session.clone(),
             // What has a public address is no secret.
             is_shared: heard.video.is_some(),
+            is_refreshed: manner.refresh && heard.video.is_some(),
             title: heard.talk.title.clone(),
             playlist: item.playlist.clone(),
             video: heard.video.map(|known| known.video),
@@ -161,6 +162,10 @@ impl Workshop {
             transcript: transcript.fingerprint(),
             fetched_ms: self.clock.unix_ms(),
         };
+        if manner.refresh {
+            // Nor is what was found with another wish for a language what is said now.
+            self.library.forget_video(video.key())?;
+        }
         let wanted = wanted.unwrap_or_default();
         self.library.put_video(video.key(), wanted, &known, &transcript)?;
         Ok(Heard::of_video(video, known, transcript, course))

@@ -63,6 +63,19 @@ impl Library {
         })
     }
 
+    /// Forgets what was found when a video was looked up, whatever language was wanted.
+    pub fn forget_video(&self, key: &str) -> Result<(), LibraryError> {
+        self.0.connections.write(|transaction| {
+            let mut drop_videos = transaction
+                .prepare_cached("DELETE FROM video WHERE key = ?1 RETURNING transcript")?;
+            let said = drop_videos.query_map([key], |row| row.get(0))?;
+            for fingerprint in said.collect::<rusqlite::Result<Vec<_>>>()? {
+                room::drop_unknown(transaction, fingerprint)?;
+            }
+            Ok(())
+        })
+    }
+
     /// What was said, if it is still kept.
     pub fn transcript(&self, of: Fingerprint) -> Result<Option<Transcript>, LibraryError> {
         Ok(self.0.connections.read(|connection| transcript(connection, of))?)

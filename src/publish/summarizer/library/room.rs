@@ -133,7 +133,10 @@ fn drop_stale_videos(
 }
 
 /// Takes a transcript away that nothing was made from and that no video is known to say.
-fn drop_unknown(transaction: &Transaction<'_>, fingerprint: [u8; 32]) -> rusqlite::Result<()> {
+pub(super) fn drop_unknown(
+    transaction: &Transaction<'_>,
+    fingerprint: [u8; 32],
+) -> rusqlite::Result<()> {
     let mut query =
         transaction.prepare_cached("SELECT EXISTS (SELECT 1 FROM video WHERE transcript = ?1)")?;
     let is_known: bool = query.query_row([fingerprint], |row| row.get(0))?;

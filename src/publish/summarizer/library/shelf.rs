@@ -1,7 +1,8 @@
 //! Summaries come, and go.
 //!
 //! There is one row for what a session sees of a content, or everyone of a shared one: who asks for the same
-//! again gets it under a new id, at the top, and the former id still leads to it.
+//! again gets it under a new id, at the top, and the former id still leads to it. So does the id of what a
+//! refreshed summary has taken the place of.
 
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -174,33 +175,56 @@ struct Former {
     playlist: Option<String>,
 }
 
-/// Takes away the row that those who will see the new summary have of the same content; returns what it was.
+/// Takes away the rows that those who will see the new summary have of what it takes the place of; returns what
+/// they were.
 fn take_former(
     transaction: &Transaction<'_>,
     new: &NewSummary,
     content: i64,
 ) -> rusqlite::Result<Former> {
     let mut query = transaction.prepare_cached(
-        "SELECT number, id, playlist FROM summary
-         WHERE content = ?1 AND is_shared = ?2 AND (?2 OR session = ?3)",
+        "SELECT number, id, playlist, content FROM summary
+         WHERE is_shared = ?1 AND (?1 OR session = ?2) AND content IN
+         (SELECT number FROM content WHERE subject = ?3 AND model = ?4 AND language = ?5
+          AND (?6 OR transcript = ?7))
+         ORDER BY number",
     )?;
-    let values = params![content, new.is_shared, new.session.as_str()];
-    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?));
-    let Some((number, id, playlist)) = query.query_row(values, row).optional()? else {
-        return Ok(Former::default());
-    };
-    let mut query = transaction.prepare_cached("SELECT id FROM former WHERE summary = ?1")?;
-    let mut ids: Vec<String> =
-        query.query_map([number], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    // Of whoever asks again and again, the latest few.
-    ids.truncate(MAX_FORMER);
-    ids.push(id);
-    forget(transaction, number)?;
-    Ok(Former { ids, playlist })
+    let key = &new.key;
+    let values = params![
+        new.is_shared,
+        new.session.as_str(),
+        key.subject,
+        key.model,
+        key.language,
+        new.is_refreshed,
+        key.transcript.bytes(),
+    ];
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let rows: Vec<(i64, String, Option<String>, i64)> =
+        query.query_map(values, row)?.collect::<Result<_, _>>()?;
+    let mut former = Former::default();
+    for (number, id, playlist, of) in rows {
+        former.ids.extend(former_ids(transaction, number)?);
+        former.ids.push(id);
+        former.playlist = playlist.or(former.playlist);
+        if of == content {
+            forget(transaction, number)?;
+        } else {
+            drop_summary(transaction, number)?;
+        }
+    }
+    Ok(former)
+}
+
+/// The ids that a summary had before; of whoever asks again and again, a few.
+fn former_ids(transaction: &Transaction<'_>, number: i64) -> rusqlite::Result<Vec<String>> {
+    let mut query =
+        transaction.prepare_cached("SELECT id FROM former WHERE summary = ?1 LIMIT ?2")?;
+    query.query_map([number, MAX_FORMER], |row| row.get(0))?.collect()
 }
 
 /// So many former ids lead to a summary.
-const MAX_FORMER: usize = 20;
+const MAX_FORMER: i64 = 20;
 
 /// Where a summary comes from.
 struct Origin<'a> {

@@ -67,6 +67,7 @@ impl House {
                 language: "en".into(),
                 transcript: fingerprint,
             },
+            is_refreshed: false,
             made: Made::Written(Written { summary, usage }, transcript),
         }
     }
@@ -152,6 +153,30 @@ fn what_was_found_and_is_gone_is_not_taken_for_what_has_its_number_now() {
 }
 
 #[test]
+fn what_is_refreshed_takes_the_place_of_what_was_said_before() {
+    let house = House::new(Limits::default());
+    let first = NewSummary {
+        playlist: Some("A".into()),
+        ..house.new_summary("1", "me", true, "Version one.")
+    };
+    house.library.add(&first).unwrap().unwrap();
+    house.add("1-again", "me", true, "Version one.");
+    let other = house.new_summary("other", "me", true, "Version one.");
+    let key = ContentKey { model: "another".into(), ..other.key.clone() };
+    house.library.add(&NewSummary { key, ..other }).unwrap().unwrap();
+    let anew = house.new_summary("2", "you", true, "Version two.");
+    let anew = NewSummary { is_refreshed: true, ..anew };
+    assert_eq!(house.library.add(&anew).unwrap().unwrap().evicted, []);
+    assert_eq!(house.titles("me", &all()), ["Title 2", "Title other"]);
+    assert_eq!(house.library.content(&first.key).unwrap(), None);
+    for old in ["1", "1-again"] {
+        let found = house.library.find(&id("me"), &id(old)).unwrap().unwrap();
+        assert_eq!((found.kept.id, found.kept.playlist), (id("2"), Some("A".into())));
+        assert_eq!(found.content.summary.sentences[0].text, "Version two.");
+    }
+}
+
+#[test]
 fn a_video_is_known_for_a_while() {
     let house = House::new(Limits { video_age: Duration::from_secs(60), ..Limits::default() });
     let transcript =
@@ -166,9 +191,17 @@ fn a_video_is_known_for_a_while() {
     house.library.put_video("key", "", &known, &transcript).unwrap();
     assert_eq!(house.library.video("key", "").unwrap(), Some(known.clone()));
     assert_eq!(house.library.video("key", "de").unwrap(), None);
-    assert_eq!(house.library.transcript(known.transcript).unwrap(), Some(transcript));
+    assert_eq!(house.library.transcript(known.transcript).unwrap(), Some(transcript.clone()));
+    house.library.put_video("key", "en", &known, &transcript).unwrap();
+    house.library.put_video("other", "", &known, &transcript).unwrap();
+    house.library.forget_video("key").unwrap();
+    for wanted in ["", "en"] {
+        assert_eq!(house.library.video("key", wanted).unwrap(), None);
+    }
+    assert!(house.library.transcript(known.transcript).unwrap().is_some(), "of the other");
+    assert_eq!(house.library.video("other", "").unwrap(), Some(known));
     house.clock.advance(Duration::from_secs(60));
-    assert_eq!(house.library.video("key", "").unwrap(), None);
+    assert_eq!(house.library.video("other", "").unwrap(), None);
 }
 
 #[test]

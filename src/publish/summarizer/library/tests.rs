@@ -32,44 +32,7 @@ impl House {
 
     /// Keeps a summary that was made of this talk.
     fn add(&self, name: &str, session: &str, is_shared: bool, said: &str) -> Added {
-        self.library.add(&self.new_summary(name, session, is_shared, said)).unwrap().unwrap()
-    }
-
-    fn new_summary(&self, name: &str, session: &str, is_shared: bool, said: &str) -> NewSummary {
-        let transcript = Transcript::parse(Format::Text, said).unwrap();
-        let fingerprint = transcript.fingerprint();
-        let sentence = said.split_inclusive('.').next().unwrap().to_owned();
-        let key_sentence =
-            KeySentence { text: sentence, start: None, index: Some(0), chapter: None };
-        let summary =
-            Summary { sentences: vec![key_sentence], total_words: 5, ..Summary::default() };
-        let usage = Usage { requests: 1, prompt_tokens: 7, ..Usage::default() };
-        let video = Video {
-            id: "v".into(),
-            url: "https://example.com/v".into(),
-            title: "T".into(),
-            duration: Some(Duration::from_millis(1_500)),
-            language: None,
-            uploader: None,
-            chapters: Vec::new(),
-        };
-        NewSummary {
-            id: id(name),
-            session: id(session),
-            is_shared,
-            title: format!("Title {name}"),
-            playlist: None,
-            video: is_shared.then_some(video),
-            language: Some("en".into()),
-            key: ContentKey {
-                subject: if is_shared { "https://example.com/v" } else { "transcript" }.into(),
-                model: "m".into(),
-                language: "en".into(),
-                transcript: fingerprint,
-            },
-            is_refreshed: false,
-            made: Made::Written(Written { summary, usage }, transcript),
-        }
+        self.library.add(&new_summary(name, session, is_shared, said)).unwrap().unwrap()
     }
 
     fn titles(&self, viewer: &str, query: &Query) -> Vec<String> {
@@ -79,6 +42,42 @@ impl House {
 
     fn search(&self, viewer: &str, words: &str) -> Vec<String> {
         self.titles(viewer, &Query { words: Some(words.into()), limit: 10, ..Query::default() })
+    }
+}
+
+/// A summary that was made of this talk.
+fn new_summary(name: &str, session: &str, is_shared: bool, said: &str) -> NewSummary {
+    let transcript = Transcript::parse(Format::Text, said).unwrap();
+    let fingerprint = transcript.fingerprint();
+    let sentence = said.split_inclusive('.').next().unwrap().to_owned();
+    let key_sentence = KeySentence { text: sentence, start: None, index: Some(0), chapter: None };
+    let summary = Summary { sentences: vec![key_sentence], total_words: 5, ..Summary::default() };
+    let usage = Usage { requests: 1, prompt_tokens: 7, ..Usage::default() };
+    let video = Video {
+        id: "v".into(),
+        url: "https://example.com/v".into(),
+        title: "T".into(),
+        duration: Some(Duration::from_millis(1_500)),
+        language: None,
+        uploader: None,
+        chapters: Vec::new(),
+    };
+    NewSummary {
+        id: id(name),
+        session: id(session),
+        is_shared,
+        title: format!("Title {name}"),
+        playlist: None,
+        video: is_shared.then_some(video),
+        language: Some("en".into()),
+        key: ContentKey {
+            subject: if is_shared { "https://example.com/v" } else { "transcript" }.into(),
+            model: "m".into(),
+            language: "en".into(),
+            transcript: fingerprint,
+        },
+        is_refreshed: false,
+        made: Made::Written(Written { summary, usage }, transcript),
     }
 }
 
@@ -113,7 +112,7 @@ fn whoever_asks_again_gets_one_row_at_the_top_and_the_old_id_leads_to_it() {
     let house = House::new(Limits::default());
     house.add("1", "me", false, "One.");
     house.add("2", "me", false, "Two.");
-    let again = house.new_summary("3", "me", false, "One.");
+    let again = new_summary("3", "me", false, "One.");
     assert!(house.library.content(&again.key).unwrap().is_some());
     let again = NewSummary { made: Made::Found, ..again };
     let added = house.library.add(&again).unwrap().unwrap();
@@ -122,7 +121,7 @@ fn whoever_asks_again_gets_one_row_at_the_top_and_the_old_id_leads_to_it() {
     let old = house.library.find(&id("me"), &id("1")).unwrap().unwrap();
     assert_eq!(old.kept.id, id("3"));
     // Another session has a row of its own for the same content.
-    let theirs = house.new_summary("4", "you", false, "One.");
+    let theirs = new_summary("4", "you", false, "One.");
     house.library.add(&NewSummary { made: Made::Found, ..theirs }).unwrap().unwrap();
     assert_eq!(house.titles("me", &all()).len(), 2);
     assert_eq!(house.search("me", "one"), ["Title 3"]);
@@ -138,7 +137,7 @@ fn whoever_asks_again_gets_one_row_at_the_top_and_the_old_id_leads_to_it() {
 fn what_was_found_and_is_gone_is_not_taken_for_what_has_its_number_now() {
     let house = House::new(Limits::default());
     house.add("1", "me", true, "One.");
-    let again = NewSummary { made: Made::Found, ..house.new_summary("2", "me", true, "One.") };
+    let again = NewSummary { made: Made::Found, ..new_summary("2", "me", true, "One.") };
     assert!(house.library.content(&again.key).unwrap().is_some());
     house.library.remove(&id("me"), &id("1")).unwrap().unwrap();
     house.add("3", "you", false, "A secret of yours.");
@@ -155,16 +154,14 @@ fn what_was_found_and_is_gone_is_not_taken_for_what_has_its_number_now() {
 #[test]
 fn what_is_refreshed_takes_the_place_of_what_was_said_before() {
     let house = House::new(Limits::default());
-    let first = NewSummary {
-        playlist: Some("A".into()),
-        ..house.new_summary("1", "me", true, "Version one.")
-    };
+    let first =
+        NewSummary { playlist: Some("A".into()), ..new_summary("1", "me", true, "Version one.") };
     house.library.add(&first).unwrap().unwrap();
     house.add("1-again", "me", true, "Version one.");
-    let other = house.new_summary("other", "me", true, "Version one.");
+    let other = new_summary("other", "me", true, "Version one.");
     let key = ContentKey { model: "another".into(), ..other.key.clone() };
     house.library.add(&NewSummary { key, ..other }).unwrap().unwrap();
-    let anew = house.new_summary("2", "you", true, "Version two.");
+    let anew = new_summary("2", "you", true, "Version two.");
     let anew = NewSummary { is_refreshed: true, ..anew };
     assert_eq!(house.library.add(&anew).unwrap().unwrap().evicted, []);
     assert_eq!(house.titles("me", &all()), ["Title 2", "Title other"]);
@@ -182,7 +179,7 @@ fn a_video_is_known_for_a_while() {
     let transcript =
         Transcript::parse(Format::WebVtt, "WEBVTT\n\n00:01.000 --> 00:02.500\nHi.").unwrap();
     let known = KnownVideo {
-        video: house.new_summary("x", "me", true, "X.").video.unwrap(),
+        video: new_summary("x", "me", true, "X.").video.unwrap(),
         language: "en".into(),
         is_automatic: true,
         transcript: transcript.fingerprint(),
@@ -322,7 +319,7 @@ fn a_full_disk_is_an_error_and_changes_nothing() {
         })
         .unwrap();
     let words: Vec<_> = (0..200_000).map(|n| format!("Word{n}.")).collect();
-    let long = house.new_summary("2", "me", false, &words.join(" "));
+    let long = new_summary("2", "me", false, &words.join(" "));
     let error = house.library.add(&long).unwrap_err();
     assert!(matches!(&error, LibraryError::Database(text) if text.contains("full")), "{error}");
     assert_eq!(house.titles("me", &all()), ["Title 1"]);

@@ -43,12 +43,10 @@ fn what_is_too_old_goes_when_something_new_comes() {
 #[test]
 fn what_is_too_old_is_not_there_also_if_nothing_new_comes() {
     let house = House::new(Limits { summary_age: Duration::from_secs(60), ..Limits::default() });
-    let listed = NewSummary {
-        playlist: Some("A".into()),
-        ..house.new_summary("1", "me", true, "One. Two.")
-    };
+    let listed =
+        NewSummary { playlist: Some("A".into()), ..new_summary("1", "me", true, "One. Two.") };
     house.library.add(&listed).unwrap().unwrap();
-    let again = NewSummary { made: Made::Found, ..house.new_summary("2", "me", true, "One. Two.") };
+    let again = NewSummary { made: Made::Found, ..new_summary("2", "me", true, "One. Two.") };
     house.clock.advance(Duration::from_secs(50));
     // Whoever asks for it now does not make it any younger.
     house.library.add(&again).unwrap().unwrap();
@@ -79,7 +77,7 @@ fn what_is_made_anew_is_young_again() {
 fn look_up(house: &House, key: &str, said: &str) -> Fingerprint {
     let transcript = Transcript::parse(Format::Text, said).unwrap();
     let known = KnownVideo {
-        video: house.new_summary("x", "me", true, said).video.unwrap(),
+        video: new_summary("x", "me", true, said).video.unwrap(),
         language: "en".into(),
         is_automatic: false,
         transcript: transcript.fingerprint(),

@@ -8,7 +8,7 @@ fn a_search_finds_titles_before_summaries_before_what_was_only_said() {
     house.add("heard", "me", false, "Nothing here. But later a walrus was seen.");
     house.add("said", "me", false, "The walrus is a beast. It swims.");
     let titled =
-        NewSummary { title: "My Wälrus".into(), ..house.new_summary("t", "me", false, "Other.") };
+        NewSummary { title: "My Wälrus".into(), ..new_summary("t", "me", false, "Other.") };
     house.library.add(&titled).unwrap();
     house.add("none", "me", false, "Of seals only.");
     house.add("theirs", "you", false, "A walrus of others.");
@@ -97,7 +97,7 @@ fn playlists_are_counted_and_filtered_by() {
     let house = House::new(Limits::default());
     for (name, playlist) in [("1", Some("A")), ("2", Some("B")), ("3", Some("A")), ("4", None)] {
         let playlist = playlist.map(str::to_owned);
-        let new = house.new_summary(name, "me", false, &format!("Talk {name}."));
+        let new = new_summary(name, "me", false, &format!("Talk {name}."));
         house.library.add(&NewSummary { playlist, ..new }).unwrap();
     }
     assert_eq!(house.library.playlists(&id("me")).unwrap(), [("A".into(), 2), ("B".into(), 1)]);

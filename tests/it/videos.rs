@@ -153,6 +153,22 @@ fn a_refreshed_summary_takes_the_place_of_the_old_one() {
 }
 
 #[test]
+fn a_video_that_has_another_address_is_made_anew_in_its_place() {
+    let Some(server) = server(&[]) else { return };
+    let site = Site::start();
+    site.redirect("/short", &site.url("/talk.html"));
+    let story = story(&server, &json!({"videos": [site.url("/short")]}));
+    let complete = &story.iter().find(|(name, _)| name == "summary_complete").unwrap().1;
+    assert_eq!(complete["url"], json!(site.url("/talk.html")));
+    let mut stream = watch(&server);
+    let id = complete["summary_id"].as_str().unwrap();
+    let taken = server.post(&format!("/api/v1/summaries/{id}/refresh?session_id=me"), "");
+    assert_eq!(taken.head.status, 202, "{}", taken.body);
+    assert_eq!(follow(&mut stream).last().unwrap().1["completed"], 1);
+    assert_eq!(server.get("/api/v1/summaries").json()["total"], 1);
+}
+
+#[test]
 fn captions_come_in_the_language_that_is_wanted() {
     let Some(server) = server(&[]) else { return };
     let site = Site::start();

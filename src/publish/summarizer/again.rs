@@ -3,7 +3,7 @@
 use super::submission::{Manner, Part, Source};
 use super::submit::{Accepted, Draft, JOB_NAME, SubmitError};
 use super::videos::VideoRef;
-use super::{LibraryError, Summarizer};
+use super::{LibraryError, Summarizer, WholeSummary};
 use crate::event::topic::Identifier;
 use crate::publish::jobs::{CreateError, Job, Jobs};
 use crate::publish::queues::{AddError, Queues, RetryError};
@@ -26,9 +26,11 @@ impl Summarizer {
     /// Makes the summary of a video anew, whatever is known of it.
     pub fn refresh(&self, session: &Identifier, summary: &str) -> Result<Accepted, SubmitError> {
         let found = self.summary(session, summary).map_err(SubmitError::Library)?;
-        let found = found.ok_or(SubmitError::NotAgain)?.kept;
-        let url = found.video.as_ref().map(|video| video.url.as_str());
-        let video = url.and_then(|url| VideoRef::parse(url).ok()).ok_or(SubmitError::NotAgain)?;
+        let WholeSummary { kept: found, subject, .. } = found.ok_or(SubmitError::NotAgain)?;
+        // By the address that was asked for: a page may give the video another one, and be another's then.
+        let is_video = found.video.is_some();
+        let video = VideoRef::of_key(&subject).filter(|_| is_video);
+        let video = video.ok_or(SubmitError::NotAgain)?;
         let manner = Manner {
             model: Some(found.model.clone()),
             language: found.language.clone(),

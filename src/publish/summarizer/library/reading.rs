@@ -66,6 +66,8 @@ pub struct WholeSummary {
     pub content: Content,
     /// What it was made from.
     pub transcript: Fingerprint,
+    /// What the cache knows it by, besides its words: of a video its key.
+    pub subject: String,
 }
 
 impl Library {
@@ -114,13 +116,14 @@ impl Library {
 
 fn whole(connection: &Connection, number: i64) -> rusqlite::Result<Option<WholeSummary>> {
     let mut query = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS}, c.number, c.summary, c.usage, c.transcript FROM summary s
+        "SELECT {COLUMNS}, c.number, c.summary, c.usage, c.transcript, c.subject FROM summary s
          JOIN content c ON c.number = s.content WHERE s.number = ?1"
     ))?;
     let row = |row: &Row<'_>| {
         let content = cache::content(row, KEPT_COLUMNS)?;
         let transcript = Fingerprint::from_bytes(row.get(KEPT_COLUMNS + 3)?);
-        Ok(WholeSummary { kept: kept(row)?, content, transcript })
+        let subject = row.get(KEPT_COLUMNS + 4)?;
+        Ok(WholeSummary { kept: kept(row)?, content, transcript, subject })
     };
     query.query_row([number], row).optional()
 }
@@ -183,7 +186,8 @@ fn found(
     let limit = query.limit.min(MAX_FOUND_PAGE);
     let mut summaries = Vec::new();
     for number in all.iter().skip(begin).take(limit) {
-        let Some(WholeSummary { kept, content, transcript }) = whole(connection, *number)? else {
+        let Some(WholeSummary { kept, content, transcript, .. }) = whole(connection, *number)?
+        else {
             continue;
         };
         // A transcript is long: only if the summary itself does not have the words.

@@ -83,6 +83,14 @@ impl VideoRef {
         &self.key
     }
 
+    /// The video that has this key.
+    pub fn of_key(key: &str) -> Option<Self> {
+        match key.strip_prefix(YOUTUBE) {
+            Some(id) => is_id(id).then(|| Self::youtube(id)),
+            None => Self::parse(key).ok(),
+        }
+    }
+
     /// Its id, if it is on YouTube.
     pub fn id(&self) -> Option<&str> {
         self.key.strip_prefix(YOUTUBE).filter(|_| self.is_youtube)
@@ -280,6 +288,7 @@ mod tests {
             let video = VideoRef::parse(form).unwrap_or_else(|error| panic!("{form}: {error}"));
             assert_eq!((video.id(), video.key()), (Some(ID), "youtube:dQw4w9WgXcQ"), "{form}");
             assert_eq!(video.url(), "https://www.youtube.com/watch?v=dQw4w9WgXcQ");
+            assert_eq!(VideoRef::of_key(video.key()), Some(video), "{form}");
         }
     }
 

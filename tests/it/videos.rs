@@ -117,6 +117,8 @@ fn a_video_is_looked_up_and_what_is_said_in_it_is_summarized() {
     let complete = &anew.iter().find(|(name, _)| name == "summary_complete").unwrap().1;
     assert_eq!(complete["source"], "generated");
     assert!(site.requests() > asked);
+    // Nobody has looked for it in the cache then.
+    assert!(anew.iter().all(|(_, data)| data["cache"] != "miss"), "{anew:#?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::event::time::iso;
+use crate::publish::summarizer::EXTRACTIVE;
 use crate::publish::summarizer::engine::KeySentence;
 use crate::publish::summarizer::library::WholeSummary;
 
@@ -21,11 +22,12 @@ pub fn document(summary: &WholeSummary) -> String {
     facts.extend(
         kept.playlist.as_deref().map(|playlist| format!("Playlist: {}", escaped(playlist))),
     );
-    facts.push(format!(
-        "Summarized by {} on {}",
-        escaped(&kept.model),
-        &iso(kept.created_ms)[..10]
-    ));
+    let time = iso(kept.created_ms);
+    let day = time.get(..10).unwrap_or_default();
+    facts.push(match kept.model.as_str() {
+        EXTRACTIVE => format!("Key sentences, chosen on {day}"),
+        model => format!("Summarized by {} on {day}", escaped(model)),
+    });
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}\n", facts.join("  \n"));
     if let Some(overview) = &content.overview {

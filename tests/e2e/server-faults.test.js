@@ -76,7 +76,8 @@ test('a refused stream comes back by itself', async () => {
   await press('refuse');
   await answered(/^In force\.$/);
   await press('drop');
-  await until(async () => (await rows('connected').count()) === 2, 'connected again');
+  // It is told when to come back: some time within ten seconds, and then it has to connect.
+  await until(async () => (await rows('connected').count()) === 2, 'connected again', 40_000);
   await stateIs('open');
 });
 

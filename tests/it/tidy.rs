@@ -208,7 +208,7 @@ fn every_limit_is_a_setting() {
         ("src/store.rs", "store"),
         ("src/publish.rs", "publish"),
         ("src/publish/pubsub.rs", "pubsub"),
-        ("src/publish/summarizer.rs", "summaries"),
+        ("src/publish/summarizer/limits.rs", "summaries"),
         ("src/publish/summarizer/library.rs", "library"),
         ("src/publish/summarizer/videos.rs", "videos"),
         ("src/publish/summarizer/engine/chat.rs", "models"),

@@ -1,5 +1,7 @@
 //! What is asked for again: a summary that is to be made anew, an item or a job that came to nothing.
 
+use serde_json::Value;
+
 use super::submission::{Manner, Part, Source};
 use super::submit::{Accepted, Draft, JOB_NAME, SubmitError};
 use super::videos::VideoRef;
@@ -48,11 +50,12 @@ impl Summarizer {
         batch: &str,
         item: &str,
     ) -> Result<Accepted, SubmitError> {
-        let submission = self.submission(session, batch).ok_or(SubmitError::NotAgain)?;
-        let items = submission.what.items.iter();
-        let found = items.enumerate().find(|(_, known)| known.id.as_str() == item);
-        let (index, _) = found.ok_or(SubmitError::NotAgain)?;
-        let part = Part { submission, index };
+        let job = item.parse().map_err(|_| SubmitError::NotAgain)?;
+        let part =
+            self.0.workshop.submissions.of_job(&job).filter(|Part { submission, .. }| {
+                submission.session == *session && submission.id.as_str() == batch
+            });
+        let part = part.ok_or(SubmitError::NotAgain)?;
         let draft = Draft::again(&part).ok_or(SubmitError::NotAgain)?;
         self.try_again(&part, draft)
     }
@@ -80,12 +83,9 @@ impl Summarizer {
         let is_called_so = job.assignment.as_ref().is_some_and(|assignment| {
             assignment.queue == self.0.queue && assignment.job_name == JOB_NAME
         });
-        let says = |member: &str| {
-            let data = job.payload.as_ref().map(|data| serde_json::from_str(data.get()));
-            let data: serde_json::Value = data.and_then(Result::ok).unwrap_or_default();
-            data.get(member).is_some()
-        };
-        is_called_so && !["text", "vtt", "srt"].into_iter().any(says)
+        let data = job.payload.as_ref().map(|data| serde_json::from_str(data.get()));
+        let data: Value = data.and_then(Result::ok).unwrap_or_default();
+        is_called_so && ["text", "vtt", "srt"].iter().all(|member| data.get(member).is_none())
     }
 
     fn retry_part(
